@@ -1,0 +1,159 @@
+"""Blocks, mempool and the state of the chain and of the node."""
+
+from verus_gateway.plugin import (
+    BOOLEAN,
+    FLAG,
+    HASH,
+    HEIGHT,
+    HEIGHT_TEXT,
+    PUBLIC,
+    READ,
+    TIP,
+    Stale,
+    either,
+    integer,
+    method,
+    optional,
+    required,
+    text,
+    written,
+)
+
+# verusd wants a height as text; clients of the family send a number as often.
+BLOCK = either(HASH, HEIGHT_TEXT, written(HEIGHT))
+VERBOSITY = either(integer("0, 1 or 2", low=0, high=2, short=True), BOOLEAN)
+COMMAND = text("a command's name", pattern="[A-Za-z0-9_]*", longest=64)
+
+METHODS = (
+    method(
+        "getinfo",
+        summary="State of the node and of its chain.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getblockchaininfo",
+        summary="State of the chain, its upgrades and value pools.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getblockcount",
+        summary="Height of the newest block.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getbestblockhash",
+        summary="Hash of the newest block.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getdifficulty",
+        summary="Proof-of-work difficulty, as a multiple of the least.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getmempoolinfo",
+        summary="Size of the mempool.",
+        scope=PUBLIC,
+        ttl=2,
+        fallback=Stale(300),
+        retry=True,
+    ),
+    method(
+        "getnetworkinfo",
+        summary="State of the node's network.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getmininginfo",
+        summary="State of mining and staking.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getchaintips",
+        summary="All known tips of the block tree, abandoned branches too.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        retry=True,
+    ),
+    method(
+        "getblockhash",
+        required("height", HEIGHT),
+        summary="Hash of the block at a height.",
+        scope=READ,
+        ttl=TIP,  # moves with a reorganisation only, but the tip tells of those
+        fallback=Stale(86400),
+        retry=True,
+    ),
+    method(
+        "getblock",
+        required("block", BLOCK),
+        optional("verbosity", VERBOSITY),
+        summary="A block by hash or height: hex, ids of its transactions, or all of them.",
+        scope=READ,
+        ttl=TIP,  # confirmations and nextblockhash move with the tip
+        fallback=Stale(86400),
+        cost=2,
+        retry=True,
+    ),
+    method(
+        "getblockheader",
+        required("hash", HASH),
+        optional("verbose", BOOLEAN),
+        summary="A block's header by hash.",
+        scope=READ,
+        ttl=TIP,  # confirmations and nextblockhash move with the tip
+        fallback=Stale(86400),
+        retry=True,
+    ),
+    method(
+        "getrawmempool",
+        optional("verbose", BOOLEAN),
+        summary="Transactions that wait for a block.",
+        scope=READ,
+        ttl=1,
+        fallback=Stale(60),
+        cost=2,
+        retry=True,
+    ),
+    method(
+        "getrawtransaction",
+        required("txid", HASH),
+        optional("verbose", FLAG),
+        summary="A transaction by id: hex, or decoded.",
+        scope=READ,
+        ttl=1,  # the decoded form carries confirmations, and a mempool one may yet change
+        fallback=Stale(86400),
+        retry=True,
+    ),
+    method(
+        "help",
+        optional("command", COMMAND),
+        summary="The daemon's own help text.",
+        scope=PUBLIC,
+        ttl=3600,
+        fallback=Stale(86400),
+        retry=True,
+    ),
+)

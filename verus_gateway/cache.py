@@ -1,0 +1,193 @@
+"""Kept answers: their keys, their freshness, and one flight for equal calls.
+
+An entry is found by chain, method and canonical parameters. It carries the tip generation
+and the branch that were current when its call was *sent*, so that an answer from before a
+block can never count as fresh after it. Entries stay when they are no longer fresh: they
+are what a `Stale` fallback serves.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final, Protocol, TypeAlias
+
+from verus_gateway.plugin import TIP, Method, Stale
+
+Clock: TypeAlias = Callable[[], float]
+
+OVERHEAD: Final = 300
+"""Bytes that an entry costs beside its key and value, measured on CPython 3.11."""
+
+
+class Now(Protocol):
+    """What freshness depends on: the tip as it is known at this moment."""
+
+    @property
+    def generation(self) -> str | None:
+        """The newest block's hash; None while it is not known for sure."""
+        ...
+
+    @property
+    def branch(self) -> int:
+        """How many reorganisations have been seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A kept answer.
+
+    Attributes:
+        value: The result's JSON text.
+        at: When its call was sent, on the cache's clock.
+        generation: The tip's hash then, or None where it was not known.
+        branch: The reorganisations seen until then.
+    """
+
+    value: bytes
+    at: float
+    generation: str | None
+    branch: int
+
+
+def key(chain: str, method: str, params: bytes) -> bytes:
+    """Return the key of a call; *params* is its canonical text, never empty."""
+    return b"%b\0%b\0%b" % (chain.encode(), method.encode(), params)
+
+
+class Cache:
+    """The memory tier: least recently used entries go first when the bytes run out.
+
+    Args:
+        max_size: Bytes of keys, values and overhead, at most.
+        max_entry_size: Bytes of one value, at most; larger answers are not kept.
+        tip_max_age: Seconds for which a `TIP` answer is served at most.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_size: int,
+        max_entry_size: int,
+        tip_max_age: float,
+        clock: Clock = monotonic,
+    ) -> None:
+        self._max_size = max_size
+        self._max_entry_size = max_entry_size
+        self._tip_max_age = tip_max_age
+        self._clock = clock
+        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
+        self.size = 0
+        self.evictions = 0
+
+    def __repr__(self) -> str:
+        return f"<Cache {len(self._entries)} entries, {self.size} of {self._max_size} bytes>"
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, key: bytes) -> Entry | None:
+        """Return the kept answer, however old."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def keep(self, key: bytes, entry: Entry) -> None:
+        """Keep *entry* unless it is too large; the oldest unused make room."""
+        self._drop(key)
+        if len(entry.value) > self._max_entry_size:
+            return
+        self._entries[key] = entry
+        self.size += _cost(key, entry)
+        while self.size > self._max_size:
+            oldest = next(iter(self._entries))
+            self._drop(oldest)
+            self.evictions += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+        self.size = 0
+
+    def now(self) -> float:
+        """Return the time on the cache's clock, for an entry's `at`."""
+        return self._clock()
+
+    def age(self, entry: Entry) -> float:
+        """Return the seconds since the entry's call was sent."""
+        return max(0.0, self._clock() - entry.at)
+
+    def fresh(self, method: Method, entry: Entry, now: Now) -> bool:
+        """Tell whether *entry* may be served as if verusd had answered just now."""
+        if method.ttl is TIP:
+            return (
+                entry.generation is not None
+                and entry.generation == now.generation
+                and self.age(entry) <= self._tip_max_age
+            )
+        if method.ttl == math.inf:
+            return True
+        return entry.branch == now.branch and self.age(entry) < method.ttl
+
+    def usable(self, method: Method, entry: Entry) -> bool:
+        """Tell whether *entry* may stand in while verusd is away."""
+        return isinstance(method.fallback, Stale) and self.age(entry) <= method.fallback.within
+
+    def _drop(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.size -= _cost(key, entry)
+
+
+def _cost(key: bytes, entry: Entry) -> int:
+    return len(key) + len(entry.value) + OVERHEAD
+
+
+class _Flight:
+    __slots__ = ("passengers", "task")
+
+    def __init__(self, task: "asyncio.Task[Entry]") -> None:
+        self.task = task
+        self.passengers = 0
+
+
+class Flights:
+    """Equal calls that are under way at the same time become one."""
+
+    def __init__(self) -> None:
+        self._flights: dict[object, _Flight] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def join(self, key: object, start: Callable[[], Coroutine[None, None, Entry]]) -> Entry:
+        """Return what the flight for *key* brings, starting it if there is none.
+
+        A passenger who leaves does not end it for the others; when the last one has left,
+        it is cancelled.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = _Flight(asyncio.ensure_future(start()))
+            self._flights[key] = flight
+            flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight.passengers += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.passengers -= 1
+            if not flight.passengers and not flight.task.done():
+                self._flights.pop(key, None)
+                flight.task.cancel()
+
+    def _landed(self, key: object, task: "asyncio.Task[Entry]") -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+        if not task.cancelled():
+            task.exception()  # seen, even where every passenger has left

@@ -1,0 +1,217 @@
+"""The commands: what is typed, and the exit status it ends with."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import msgspec
+
+import verus_gateway
+from verus_gateway import app, config, demo, logs, registry, simulator
+from verus_gateway.config import Config
+from verus_gateway.errors import StartupError
+from verus_gateway.plugin import TIP, Constant, Fallback, Stale, Ttl
+from verus_gateway.registry import Registry, Row
+from verus_gateway.serve import serve
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG: Final = 2
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    0 done; 2 wrong config, plugin or usage, in a line for each fault; 1 anything else.
+    """
+    arguments = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    try:
+        status: int = arguments.command(arguments)
+    except StartupError as error:
+        for fault in error.faults:
+            print(f"verus-gateway: {fault}", file=sys.stderr)
+        return WRONG
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has had enough
+        return FAILED
+    except OSError as error:
+        print(f"verus-gateway: {error.strerror or error}", file=sys.stderr)
+        return FAILED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="verus-gateway", description="A resilient JSON-RPC gateway in front of verusd."
+    )
+    version = f"verus-gateway {verus_gateway.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("serve", help="run the gateway")
+    _config_option(command, required=True)
+    command.set_defaults(command=_serve)
+
+    command = commands.add_parser("check", help="load config and plugins, print every fault")
+    _config_option(command, required=True)
+    command.set_defaults(command=_check)
+
+    command = commands.add_parser("methods", help="print the table of methods")
+    _config_option(command, required=False)
+    command.add_argument("--json", action="store_true", help="as one JSON array")
+    command.set_defaults(command=_methods)
+
+    command = commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
+    command.add_argument("rest", nargs=argparse.REMAINDER)
+    command.set_defaults(command=_simulate)
+
+    command = commands.add_parser("demo", help="run the gateway in front of a simulated verusd")
+    command.add_argument("--port", type=int, default=8080, help="of the gateway (8080)")
+    command.add_argument(
+        "--simulator-port", type=int, default=27486, help="of the simulated verusd (27486)"
+    )
+    command.add_argument(
+        "--block-time", type=float, default=10.0, help="seconds between blocks (10)"
+    )
+    command.set_defaults(command=_demo)
+    return parser
+
+
+def _config_option(command: argparse.ArgumentParser, *, required: bool) -> None:
+    command.add_argument(
+        "--config", type=Path, required=required, metavar="FILE", help="the TOML file"
+    )
+
+
+def _loaded(arguments: argparse.Namespace) -> Config:
+    return config.load(arguments.config, os.environ)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    settings = _loaded(arguments)
+    gateway = app.load(settings)
+    with logs.writing(settings.logging.level, settings.logging.format):
+        _run(
+            serve(
+                gateway.application(),
+                settings.server,
+                lambda url: print(f"verus-gateway listens on {url}", flush=True),
+            )
+        )
+    return DONE
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run *main* on uvloop, which answers a quarter more calls than asyncio's own loop."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415  not to be had on every platform
+    except ImportError:  # pragma: no cover  Windows
+        return None
+    return uvloop.new_event_loop
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    faults: list[str] = []
+    wallet_methods: Sequence[str] = ()
+    try:
+        wallet_methods = _loaded(arguments).security.wallet_methods
+    except StartupError as error:
+        faults += error.faults
+    try:
+        methods = registry.load(registry.installed(), wallet_methods)
+    except StartupError as error:
+        faults += error.faults
+    else:
+        if not faults:
+            print(f"{arguments.config}: good; {methods!r:.200}"[:400])
+    if faults:
+        raise StartupError(*faults)
+    return DONE
+
+
+def _methods(arguments: argparse.Namespace) -> int:
+    wallet_methods = _loaded(arguments).security.wallet_methods if arguments.config else ()
+    methods = registry.load(registry.installed(), wallet_methods)
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode([_described(row) for row in methods]).decode() + "\n")
+    else:
+        _print_table(methods, sys.stdout)
+    return DONE
+
+
+def _described(row: Row) -> dict[str, Any]:
+    method = row.method
+    return {
+        "name": method.name,
+        "params": [
+            {"name": p.name, "required": p.required, "schema": p.kind.schema} for p in method.params
+        ],
+        "summary": method.summary,
+        "scope": method.scope,
+        "ttl": ttl_text(method.ttl),
+        "fallback": fallback_text(method.fallback),
+        "cost": method.cost,
+        "retry": method.retry,
+        "distribution": row.origin,
+    }
+
+
+def ttl_text(ttl: Ttl) -> str:
+    """Return how long an answer is good, in one word."""
+    if ttl is TIP:
+        return "tip"
+    return "forever" if ttl == float("inf") else f"{ttl:g} s"
+
+
+def fallback_text(fallback: Fallback) -> str:
+    """Return what stands in while verusd is away, in a word or two."""
+    match fallback:
+        case Stale(within=within):
+            return f"stale {within:g} s"
+        case Constant():
+            return "constant"
+        case None:
+            return "-"
+
+
+def _print_table(methods: Registry, out: TextIO) -> None:
+    head = ("METHOD", "SCOPE", "TTL", "FALLBACK", "COST", "DISTRIBUTION")
+    rows = [head] + [
+        (
+            row.method.usage(),
+            row.method.scope,
+            ttl_text(row.method.ttl),
+            fallback_text(row.method.fallback),
+            str(row.method.cost),
+            row.origin,
+        )
+        for row in methods
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        out.write(line.rstrip() + "\n")
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    return simulator.main(arguments.rest)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    plan = demo.Plan(
+        port=arguments.port,
+        simulator_port=arguments.simulator_port,
+        block_time=arguments.block_time,
+    )
+    return demo.run(plan, _run)

@@ -1,0 +1,115 @@
+"""The gateway in front of a simulated verusd, and what to type to see it work."""
+
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from verus_gateway import app, logs
+from verus_gateway.config import (
+    AuthConfig,
+    BreakerConfig,
+    Config,
+    Secret,
+    SecurityConfig,
+    ServerConfig,
+    VerusConfig,
+)
+from verus_gateway.serve import serve
+
+START_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Where the demo listens and how fast its chain grows.
+
+    Attributes:
+        port: Of the gateway.
+        simulator_port: Of the simulated verusd; its control port is the next one.
+        block_time: Seconds between blocks.
+    """
+
+    port: int = 8080
+    simulator_port: int = 27486
+    block_time: float = 10.0
+
+
+def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> int:
+    """Run both until Ctrl-C and return the exit status."""
+    password = secrets.token_urlsafe(24)
+    with tempfile.TemporaryDirectory(prefix="verus-demo-") as folder:
+        file = Path(folder, "password")
+        file.touch(mode=0o600)
+        file.write_text(password, "utf-8")
+        simulator = _start_simulator(plan, file)
+        try:
+            gateway = app.load(_config(plan, password))
+            with logs.writing("info", "text"):
+                run_loop(
+                    serve(
+                        gateway.application(),
+                        gateway.config.server,
+                        lambda url: print(_welcome(plan, url), flush=True),
+                    )
+                )
+        finally:
+            simulator.terminate()
+            simulator.wait(START_SECONDS)
+    print("The demo has ended.")
+    return 0
+
+
+def _start_simulator(plan: Plan, password_file: Path) -> "subprocess.Popen[bytes]":
+    command = [
+        *(sys.executable, "-m", "verus_gateway", "simulate"),
+        *("--port", str(plan.simulator_port)),
+        *("--control-port", str(plan.simulator_port + 1)),
+        *("--block-time", str(plan.block_time)),
+        *("--password-file", str(password_file)),
+    ]
+    # A session of its own: Ctrl-C reaches the gateway alone, which then ends the simulator.
+    return subprocess.Popen(  # noqa: S603  our own interpreter and module
+        command, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _config(plan: Plan, password: str) -> Config:
+    return Config(
+        verus=VerusConfig(
+            rpc_url=f"http://127.0.0.1:{plan.simulator_port}",
+            rpc_user="verus",
+            rpc_password=Secret(password),
+            circuit_breaker=BreakerConfig(recovery_timeout_seconds=10.0),
+        ),
+        server=ServerConfig(port=plan.port),
+        security=SecurityConfig(mode="development", cors_origins=["*"]),
+        auth=AuthConfig(anonymous_scopes=["public", "read", "broadcast"]),
+    )
+
+
+def _welcome(plan: Plan, url: str) -> str:
+    control = f"http://127.0.0.1:{plan.simulator_port + 1}"
+    call = '{"jsonrpc":"2.0","id":1,"method":"getinfo","params":[]}'
+    return f"""
+Verus Gateway is up, in front of a simulated verusd.
+
+  JSON-RPC   {url}/
+  health     {url}/health
+  metrics    {url}/metrics
+  verusd     http://127.0.0.1:{plan.simulator_port}/ (simulated), faults on {control}/
+
+Call it:
+  curl -s {url} -H 'content-type: application/json' -d '{call}'
+
+Take the daemon away, look at the answers, and bring it back:
+  curl -s -X POST {control}/fault/refuse
+  curl -s {url}/health
+  curl -s -X DELETE {control}/faults
+
+A line for each block and each change of the breaker follows. Ctrl-C ends the demo.
+"""

@@ -1,0 +1,90 @@
+"""The way to the daemon: its queue, its breaker, its deadline, its list of what never passes."""
+
+import asyncio
+from collections.abc import Callable
+from time import perf_counter
+from typing import TypeAlias
+
+from verus_gateway.breaker import Breaker, Change
+from verus_gateway.daemon import Question, Verusd
+from verus_gateway.errors import MethodNotFound, Overloaded, QueueTimeout, RpcError
+from verus_gateway.forbidden import FORBIDDEN
+from verus_gateway.gate import Gate
+from verus_gateway.plugin import Json, Raw
+
+Observer: TypeAlias = Callable[[RpcError | None, float], None]
+
+
+class GuardedDaemon:
+    """A `Verusd` behind a gate and a breaker.
+
+    Args:
+        daemon: Who answers.
+        breaker: Asked before the queue, so that an open one refuses at once, and after it.
+        gate: Bounds the calls at the daemon and those that wait.
+        observe: Told the outcome and the seconds of each call that reached the daemon.
+    """
+
+    def __init__(self, daemon: Verusd, breaker: Breaker, gate: Gate, observe: Observer) -> None:
+        self._daemon = daemon
+        self._breaker = breaker
+        self._gate = gate
+        self._observe = observe
+        breaker.listen(self._turn_away)
+
+    async def ask(self, question: Question) -> Raw:
+        """Ask verusd in turn, unless the breaker is open.
+
+        Raises:
+            MethodNotFound: the command is one that the gateway never sends.
+            BreakerOpen, QueueFull, QueueTimeout: it was not sent.
+        """
+        if question.method in FORBIDDEN:
+            raise MethodNotFound(f"{question.method} is never sent to verusd")
+        self._breaker.check()
+        try:
+            async with asyncio.timeout_at(question.deadline):
+                await self._gate.enter()
+        except TimeoutError:
+            raise QueueTimeout("the call's time ran out while it waited for its turn") from None
+        try:
+            with self._breaker.guard():
+                return await self._observed(question)
+        finally:
+            self._gate.leave()
+
+    async def _observed(self, question: Question) -> Raw:
+        began = perf_counter()
+        try:
+            answer = await self._daemon.ask(question)
+        except RpcError as error:
+            self._note(error, perf_counter() - began)
+            raise
+        self._note(None, perf_counter() - began)
+        return answer
+
+    def _note(self, error: RpcError | None, seconds: float) -> None:
+        if isinstance(error, Overloaded):
+            self._gate.shrink()
+        elif error is None or error.verdict == "answered":
+            self._gate.grow()
+        self._observe(error, seconds)
+
+    def _turn_away(self, change: Change) -> None:
+        if change.new == "open":
+            self._gate.turn_away(self._breaker.refusal)
+
+
+class Line:
+    """The daemon as one call's handler sees it: its deadline, and whether to ask twice."""
+
+    __slots__ = ("_daemon", "_deadline", "_retry")
+
+    def __init__(self, daemon: Verusd, *, retry: bool, deadline: float) -> None:
+        self._daemon = daemon
+        self._retry = retry
+        self._deadline = deadline
+
+    async def call(self, method: str, *params: Json) -> Raw:
+        """Return verusd's result, still encoded."""
+        return await self._daemon.ask(Question(method, params, self._retry, self._deadline))

@@ -1,0 +1,68 @@
+"""What is known, judged: healthy, degraded or unhealthy. Pure."""
+
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from verus_gateway.errors import Reason
+
+Status: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
+
+OLD_BLOCK: Final = 1800
+"""Seconds without a block after which the daemon is not in step with its network."""
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `judge` knows.
+
+    Attributes:
+        draining: Whether the process is shutting down.
+        away: Why the daemon gave no answer last time, None where it did.
+        breaker: The breaker's state.
+        retry_after: Seconds until the breaker tries again.
+        height: The newest block's height, None where it was never seen.
+        confirmed: Whether the daemon confirmed the newest block just now.
+        block_age: Seconds since the newest block's own time, None where it is unknown.
+        lag: Seconds by which the event loop is late.
+    """
+
+    draining: bool
+    away: Reason | None
+    breaker: str
+    retry_after: float
+    height: int | None
+    confirmed: bool
+    block_age: float | None
+    lag: float
+
+
+def judge(facts: Facts) -> tuple[Status, list[str]]:
+    """Return the status and a warning for each thing that is not as it should be."""
+    warnings = list(_warnings(facts))
+    if facts.draining:
+        return "unhealthy", ["shutting down", *warnings]
+    return ("degraded" if warnings else "healthy"), warnings
+
+
+def _warnings(facts: Facts) -> list[str]:
+    found: list[str] = []
+    if facts.away is not None:
+        found.append(f"the daemon does not answer: {facts.away}")
+    if facts.breaker != "closed":
+        found.append(f"the breaker is {facts.breaker}, retry in {facts.retry_after:.0f} s")
+    if facts.height is None:
+        found.append("the newest block was never seen")
+    elif not facts.confirmed and facts.away is None:
+        found.append("the newest block is not confirmed")
+    if facts.block_age is not None and facts.block_age > OLD_BLOCK:
+        found.append(f"the newest block is {facts.block_age / 60:.0f} minutes old")
+    if facts.lag > 1:
+        found.append(f"the event loop is {facts.lag:.1f} s late")
+    return found
+
+
+def report(facts: Facts, details: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Return the HTTP status and the body of ``GET /health``."""
+    status, warnings = judge(facts)
+    code = 503 if status == "unhealthy" else 200
+    return code, {"status": status, "warnings": warnings, **details}

@@ -1,0 +1,195 @@
+"""What a parameter may be: its check, its conversion and its JSON Schema, in one value.
+
+A `Kind` is made by the functions below and combined by `either`, `array` and
+`members`. Its ``read`` takes a decoded JSON value (`str`, `int`, `Decimal`, `bool`,
+`None`, `list`, `dict`; never `float`) and returns it as verusd takes it, or raises
+`Mismatch`. Nothing here echoes a client's value: a message names the JSON type only.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+Json: TypeAlias = Any
+"""A decoded JSON value; every number with a fraction or exponent is a `decimal.Decimal`."""
+
+LONGEST_TEXT: Final = 2_097_152
+"""Characters: a raw transaction of verusd's largest block, in hex."""
+
+
+_TYPES: Final = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    Decimal: "a number with a fraction or exponent",
+    str: "a string",
+    list: "an array",
+}
+
+
+class Mismatch(ValueError):
+    """A value is not of the expected kind; *where* is the path inside the parameter."""
+
+    def __init__(self, expected: str, value: Json, where: str = "") -> None:
+        super().__init__(f"{where} must be {expected}, not {json_type(value)}".strip())
+        self.expected = expected
+        self.value = value
+        self.where = where
+
+    def inside(self, where: str) -> "Mismatch":
+        """Return the same mismatch seen from one level further out."""
+        return Mismatch(self.expected, self.value, where + self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of JSON value.
+
+    Attributes:
+        expected: Completes the sentence "must be …".
+        schema: The JSON Schema of accepted values.
+        read: Checks and converts a value, or raises `Mismatch`.
+    """
+
+    expected: str
+    schema: Mapping[str, Json]
+    read: Callable[[Json], Json]
+
+
+def json_type(value: Json) -> str:
+    """Name the JSON type of *value* with its article, for messages."""
+    return _TYPES.get(type(value), "an object")
+
+
+def text(expected: str = "a string", *, pattern: str = "", longest: int = LONGEST_TEXT) -> Kind:
+    """Return the kind of strings of at most *longest* characters that match *pattern* whole."""
+    compiled = re.compile(pattern, re.ASCII) if pattern else None
+
+    def read(value: Json) -> str:
+        if not isinstance(value, str) or len(value) > longest:
+            raise Mismatch(expected, value)
+        if compiled is not None and compiled.fullmatch(value) is None:
+            raise Mismatch(expected, value)
+        return value
+
+    schema: dict[str, Json] = {"type": "string", "maxLength": longest}
+    if pattern:
+        schema["pattern"] = f"^(?:{pattern})$"
+    return Kind(expected, schema, read)
+
+
+def integer(
+    expected: str = "an integer", *, low: int = -(2**63), high: int = 2**63 - 1, short: bool = False
+) -> Kind:
+    """Return the kind of integers from *low* to *high*; *short* says the range in the message."""
+    said = expected if short else f"{expected} from {low} to {high}"
+
+    def read(value: Json) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise Mismatch(said, value)
+        return value
+
+    return Kind(said, {"type": "integer", "minimum": low, "maximum": high}, read)
+
+
+def number(expected: str = "a number") -> Kind:
+    """Return the kind of all numbers: integers pass where an amount is meant, digits are kept."""
+
+    def read(value: Json) -> int | Decimal:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise Mismatch(expected, value)
+        return value
+
+    return Kind(expected, {"type": "number"}, read)
+
+
+def boolean() -> Kind:
+    """Return the kind of ``true`` and ``false``; 0 and 1 are numbers."""
+    expected = "true or false"
+
+    def read(value: Json) -> bool:
+        if not isinstance(value, bool):
+            raise Mismatch(expected, value)
+        return value
+
+    return Kind(expected, {"type": "boolean"}, read)
+
+
+def either(*kinds: Kind) -> Kind:
+    """Return the kind of what any of *kinds* accepts, tried in order."""
+    expected = " or ".join(kind.expected for kind in kinds)
+
+    def read(value: Json) -> Json:
+        for kind in kinds:
+            try:
+                return kind.read(value)
+            except Mismatch:
+                continue
+        raise Mismatch(expected, value)
+
+    return Kind(expected, {"anyOf": [dict(kind.schema) for kind in kinds]}, read)
+
+
+def array(of: Kind, *, most: int = 1000) -> Kind:
+    """Return the kind of arrays of at most *most* values of one kind."""
+    expected = f"an array of at most {most}"
+
+    def read(value: Json) -> list[Json]:
+        if not isinstance(value, list) or len(value) > most:
+            raise Mismatch(expected, value)
+        return [_within(of, item, f"[{position}]") for position, item in enumerate(value)]
+
+    return Kind(expected, {"type": "array", "maxItems": most, "items": dict(of.schema)}, read)
+
+
+def members(
+    required: Mapping[str, Kind] | None = None, optional: Mapping[str, Kind] | None = None
+) -> Kind:
+    """Return the kind of objects with these members and no others."""
+    must = dict(required or {})
+    known = must | dict(optional or {})
+    expected = "an object with " + (", ".join(known) or "no members")
+
+    def read(value: Json) -> dict[str, Json]:
+        if not isinstance(value, dict) or not must.keys() <= value.keys() <= known.keys():
+            raise Mismatch(expected, value)
+        return {name: _within(known[name], item, f".{name}") for name, item in value.items()}
+
+    schema = {
+        "type": "object",
+        "properties": {name: dict(kind.schema) for name, kind in known.items()},
+        "required": list(must),
+        "additionalProperties": False,
+    }
+    return Kind(expected, schema, read)
+
+
+def written(kind: Kind) -> Kind:
+    """Return *kind* with what it reads handed on as text, as verusd's command line does."""
+
+    def read(value: Json) -> str:
+        return str(kind.read(value))
+
+    return Kind(kind.expected, kind.schema, read)
+
+
+def _within(kind: Kind, value: Json, where: str) -> Json:
+    try:
+        return kind.read(value)
+    except Mismatch as mismatch:
+        raise mismatch.inside(where) from None
+
+
+TEXT: Final = text()
+BOOLEAN: Final = boolean()
+INTEGER: Final = integer()
+AMOUNT: Final = number("an amount")
+HASH: Final = text("64 hexadecimal digits", pattern="[0-9a-fA-F]{64}", longest=64)
+HEX: Final = text("hexadecimal digits, two a byte", pattern="(?:[0-9a-fA-F]{2})*")
+HEIGHT: Final = integer("a block height", low=0, high=2**31 - 1)
+HEIGHT_TEXT: Final = text(
+    "a block height in decimal digits", pattern="0|[1-9][0-9]{0,9}", longest=10
+)
+FLAG: Final = either(integer("0 or 1", low=0, high=1, short=True), BOOLEAN)

@@ -1,0 +1,230 @@
+"""What is counted, in plain integers on the way of a call, and rendered when asked for.
+
+aioprometheus' own counters cost about 2 microseconds each and it does not escape label
+values; so calls only touch integers here, the collectors are filled at scrape time, and
+every label comes from a closed set: method names of the registry, the words in `errors`
+and `pipeline`, numbers in a known range.
+"""
+
+import os
+import time
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
+from typing import Any, Final
+
+from aioprometheus.collectors import Counter, Gauge, Histogram, Registry
+from aioprometheus.formats import text
+from aioprometheus.histogram import Histogram as Buckets
+
+import verus_gateway
+from verus_gateway.breaker import Change
+from verus_gateway.errors import DaemonUnavailable, RpcError
+from verus_gateway.tip import Step
+
+SECONDS: Final = (
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+)
+"""Upper bounds of the latency buckets."""
+
+
+_VERUSD_CODES: Final = range(-99, 1)
+"""verusd's rpc/protocol.h uses -1 to -36."""
+_RPC_CODES: Final = range(-32768, -31999)
+"""What JSON-RPC 2.0 section 5.1 reserves."""
+
+
+class Timings:
+    """A latency histogram: one count a bucket, the sum, nothing else."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.total += seconds
+
+    def buckets(self) -> Buckets:
+        """Return the histogram in aioprometheus' form: cumulative, with its +Inf."""
+        made = Buckets(*SECONDS)
+        made.buckets.update(zip(made.buckets, accumulate(self.counts), strict=True))
+        made.observations = sum(self.counts)
+        made.sum = self.total
+        return made
+
+
+class Counts:
+    """Everything that is counted while the gateway works."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[str, str], Timings] = {}
+        self.errors: Tally[tuple[str, str]] = Tally()
+        self.responses: Tally[int] = Tally()
+        self.daemon: dict[str, Timings] = {}
+        self.breaker: Tally[str] = Tally()
+        self.in_flight = 0
+        self.batches = 0
+        self.blocks = 0
+        self.reorgs = 0
+
+    def call(self, method: str, source: str, seconds: float) -> None:
+        """Count a call that ended; *source* is the answer's, or ``error``."""
+        timings = self.calls.get((method, source))
+        if timings is None:
+            timings = self.calls[method, source] = Timings()
+        timings.add(seconds)
+
+    def error(self, method: str, error: RpcError) -> None:
+        """Count an error that a client was sent."""
+        self.errors[method, code_label(error.code)] += 1
+
+    def daemon_call(self, error: RpcError | None, seconds: float) -> None:
+        """Count a call that reached the daemon."""
+        outcome = "result" if error is None else "error"
+        if isinstance(error, DaemonUnavailable):
+            outcome = error.reason
+        elif error is not None and error.verdict == "failed":
+            outcome = "lost"
+        self.daemon.setdefault(outcome, Timings()).add(seconds)
+
+    def breaker_change(self, change: Change) -> None:
+        """Count a change of the breaker's state."""
+        self.breaker[change.new] += 1
+
+    def step(self, step: Step) -> None:
+        """Count a step of the tip."""
+        self.blocks += 1
+        self.reorgs += step.reorg
+
+
+def code_label(code: int) -> str:
+    """Return the label of an error code: itself where it is one that the family uses."""
+    return str(code) if code in _VERUSD_CODES or code in _RPC_CODES else "other"
+
+
+Reading = Callable[[], float]
+
+
+class Metrics:
+    """The collectors, filled from `Counts` and from gauges that are read at scrape time."""
+
+    def __init__(self, counts: Counts, gauges: Mapping[str, tuple[str, Reading]]) -> None:
+        self._counts = counts
+        self._gauges = gauges
+        self._started = time.time()
+
+    def render(self) -> bytes:
+        """Return everything in Prometheus' text format 0.0.4."""
+        registry = Registry()
+        for fill in (self._calls, self._totals, self._daemon, self._now, self._process):
+            fill(registry)
+        return bytes(text.TextFormatter().marshall(registry))
+
+    def _calls(self, registry: Registry) -> None:
+        _histogram(
+            registry,
+            "verus_gateway_call_seconds",
+            "JSON-RPC calls by method and source of the answer, and how long they took",
+            (
+                ({"method": m, "source": s}, timings)
+                for (m, s), timings in self._counts.calls.items()
+            ),
+        )
+        _counter(
+            registry,
+            "verus_gateway_errors_total",
+            "JSON-RPC errors sent, by method and code",
+            (({"method": m, "code": c}, n) for (m, c), n in self._counts.errors.items()),
+        )
+        _counter(
+            registry,
+            "verus_gateway_http_responses_total",
+            "HTTP responses sent, by status",
+            (({"status": str(status)}, n) for status, n in self._counts.responses.items()),
+        )
+
+    def _totals(self, registry: Registry) -> None:
+        counts = self._counts
+        for name, help, value in (
+            ("batches_total", "JSON-RPC batches taken", counts.batches),
+            ("tip_steps_total", "Times the newest block changed", counts.blocks),
+            ("tip_reorgs_total", "Times the newest block left its branch", counts.reorgs),
+        ):
+            _counter(registry, f"verus_gateway_{name}", help, [({}, value)])
+        _counter(
+            registry,
+            "verus_gateway_breaker_changes_total",
+            "Changes of the breaker, by the state entered",
+            (
+                ({"state": state}, counts.breaker[state])
+                for state in ("closed", "open", "half_open")
+            ),
+        )
+
+    def _daemon(self, registry: Registry) -> None:
+        _histogram(
+            registry,
+            "verus_gateway_daemon_call_seconds",
+            "Calls that reached the daemon, by outcome, and how long they took",
+            (({"outcome": outcome}, timings) for outcome, timings in self._counts.daemon.items()),
+        )
+
+    def _now(self, registry: Registry) -> None:
+        _gauge(registry, "in_flight", "HTTP requests being answered now", self._counts.in_flight)
+        for name, (help, read) in self._gauges.items():
+            _gauge(registry, name, help, read())
+
+    def _process(self, registry: Registry) -> None:
+        info = Gauge("verus_gateway_info", "The version that runs", registry=registry)
+        info.set({"version": verus_gateway.__version__}, 1)
+        start = Gauge("process_start_time_seconds", "When it started", registry=registry)
+        start.set({}, self._started)
+        memory = Gauge("process_resident_memory_bytes", "Resident memory", registry=registry)
+        memory.set({}, _resident())
+
+
+def _counter(
+    registry: Registry, name: str, help: str, values: Iterable[tuple[dict[str, str], int]]
+) -> None:
+    counter = Counter(name, help, registry=registry)
+    for labels, value in values:
+        counter.set(labels, value)
+
+
+def _gauge(registry: Registry, name: str, help: str, value: float) -> None:
+    Gauge(f"verus_gateway_{name}", help, registry=registry).set({}, value)
+
+
+def _histogram(
+    registry: Registry, name: str, help: str, values: Iterable[tuple[dict[str, str], Timings]]
+) -> None:
+    histogram: Any = Histogram(name, help, registry=registry, buckets=SECONDS)
+    for labels, timings in values:
+        histogram.set_value(labels, timings.buckets())
+
+
+def _resident() -> int:
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  read each scrape
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # pragma: no cover  where there is no /proc
+        return 0

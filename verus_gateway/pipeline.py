@@ -1,0 +1,178 @@
+"""The life of a call, from look-up to answer, on one page."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from verus_gateway import cache, rpc
+from verus_gateway.auth import Caller
+from verus_gateway.cache import Cache, Entry, Flights
+from verus_gateway.daemon import Verusd
+from verus_gateway.errors import DaemonUnavailable, InternalError, RpcError
+from verus_gateway.guard import Line
+from verus_gateway.plugin import Constant, Method, Params
+from verus_gateway.registry import Registry
+from verus_gateway.rpc import Call
+from verus_gateway.tip import Tip
+
+log = logging.getLogger(__name__)
+
+Source: TypeAlias = Literal["daemon", "cache", "stale", "default"]
+Clock: TypeAlias = Callable[[], float]
+
+UNKNOWN: Final = "unknown"
+"""The label of calls that name no offered method."""
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """A result, where it came from and how old it is.
+
+    Attributes:
+        value: The result's JSON text.
+        source: `daemon` and `cache` are fresh; `stale` and `default` are degraded.
+        age: Seconds since verusd gave it; None where it has no age.
+    """
+
+    value: bytes
+    source: Source
+    age: float | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the client must be told that verusd did not give this answer now."""
+        return self.source in {"stale", "default"}
+
+
+class Miss(msgspec.Struct, frozen=True, gc=False):
+    """A permitted call that memory cannot answer; *key* is empty where nothing is kept."""
+
+    method: Method
+    params: Params
+    key: bytes
+
+
+class Pipeline:
+    """The collaborators a call meets, in the order in which it meets them.
+
+    Args:
+        methods: What is offered.
+        kept: The cache.
+        fresh: Whether kept answers may be served while verusd is well.
+        tip: The newest block, on which freshness depends.
+        daemon: The guarded way to verusd.
+        chain: The chain's name, part of every key.
+        timeout: Seconds for a call, from here to its answer.
+    """
+
+    def __init__(
+        self,
+        methods: Registry,
+        kept: Cache,
+        tip: Tip,
+        daemon: Verusd,
+        *,
+        chain: str,
+        timeout: float,
+        fresh: bool = True,
+    ) -> None:
+        self._methods = methods
+        self._cache = kept
+        self._tip = tip
+        self._daemon = daemon
+        self._chain = chain
+        self._timeout = timeout
+        self._fresh = fresh
+        self._flights = Flights()
+        self._writes: set[asyncio.Task[Entry]] = set()
+
+    async def answer(self, call: Call, caller: Caller) -> Answer:
+        """Answer *call* or raise the `RpcError` that says why not."""
+        found = self.look(call, caller)
+        return await self.fetch(found) if isinstance(found, Miss) else found
+
+    def look(self, call: Call, caller: Caller) -> Answer | Miss:
+        """Check *call*, and answer it from memory where a fresh answer is there."""
+        method = self._methods.find(call.method)
+        caller.require(method.scope)
+        params = method.read(call.params)
+        if method.ttl == 0 and method.fallback is None:
+            return Miss(method, params, b"")
+        key = cache.key(self._chain, method.name, rpc.canonical(params))
+        kept = self._cache.find(key)
+        if kept is not None and self._fresh and self._cache.fresh(method, kept, self._tip):
+            return Answer(kept.value, "cache", self._cache.age(kept))
+        return Miss(method, params, key)
+
+    async def fetch(self, miss: Miss) -> Answer:
+        """Ask the daemon; while it is away, fall back as the row says."""
+        try:
+            entry = await self._asked(miss)
+        except DaemonUnavailable as error:
+            return self._fall_back(miss, error)
+        return Answer(entry.value, "daemon")
+
+    def label(self, name: str) -> str:
+        """Return the metrics label for a method's name, whoever wrote it."""
+        return name if name in self._methods else UNKNOWN
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for writes under way, whose callers have left, but not for ever."""
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=seconds)
+
+    def _asked(self, miss: Miss) -> Coroutine[None, None, Entry]:
+        if not miss.method.retry:
+            return self._to_its_end(miss)
+        if miss.method.ttl == 0:
+            return self._ask(miss)
+        # Under one generation only: who calls after a block must not get an answer from before.
+        return self._flights.join((miss.key, self._tip.generation), lambda: self._ask(miss))
+
+    async def _to_its_end(self, miss: Miss) -> Entry:
+        # A write that was begun is seen through, also when its caller goes away.
+        task = asyncio.ensure_future(self._ask(miss))
+        self._writes.add(task)
+        task.add_done_callback(self._written)
+        return await asyncio.shield(task)
+
+    def _written(self, task: asyncio.Task[Entry]) -> None:
+        self._writes.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, even where the caller has left
+
+    async def _ask(self, miss: Miss) -> Entry:
+        # What was current when the call was sent is what its answer may be fresh under.
+        at, generation, branch = self._cache.now(), self._tip.generation, self._tip.branch
+        value = await self._run(miss.method, miss.params)
+        entry = Entry(value, at, generation, branch)
+        if miss.key and value != rpc.NULL:  # "not found yet" must not hide what comes
+            self._cache.keep(miss.key, entry)
+        return entry
+
+    async def _run(self, method: Method, params: Params) -> bytes:
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        line = Line(self._daemon, retry=method.retry, deadline=deadline)
+        if method.handler is None:
+            return rpc.encode(await method.run(line, params))
+        try:
+            async with asyncio.timeout_at(deadline):
+                return rpc.encode(await method.run(line, params))
+        except RpcError:
+            raise
+        except Exception as error:  # a plugin may fail in any way; its caller learns a number
+            incident = secrets.token_hex(6)
+            log.exception("plugin failed", extra={"method": method.name, "incident": incident})
+            raise InternalError(f"{method.name} failed", data={"incident": incident}) from error
+
+    def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
+        fallback = miss.method.fallback
+        if isinstance(fallback, Constant):
+            return Answer(rpc.encode(fallback.value), "default")
+        kept = self._cache.find(miss.key) if miss.key else None
+        if kept is not None and self._cache.usable(miss.method, kept):
+            return Answer(kept.value, "stale", self._cache.age(kept))
+        raise error

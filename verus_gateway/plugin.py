@@ -1,0 +1,323 @@
+"""The plugin interface: the one module that a method plugin imports.
+
+A plugin is a distribution with an entry point in the group ``verus_gateway.methods``
+that names a tuple of `Method` rows. The columns of a row stand in the order in which a
+call meets them. Names without a dot belong to verusd; a third party prefixes its own
+(``acme.share``). What `__all__` lists is the contract.
+"""
+
+import math
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from itertools import pairwise
+from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
+from msgspec import Raw
+
+from verus_gateway.errors import DaemonError, DaemonUnavailable, InvalidParams, RpcError
+from verus_gateway.kinds import (
+    AMOUNT,
+    BOOLEAN,
+    FLAG,
+    HASH,
+    HEIGHT,
+    HEIGHT_TEXT,
+    HEX,
+    INTEGER,
+    TEXT,
+    Json,
+    Kind,
+    Mismatch,
+    array,
+    either,
+    integer,
+    json_type,
+    members,
+    number,
+    text,
+    written,
+)
+
+__all__ = [
+    "AMOUNT",
+    "BOOLEAN",
+    "BROADCAST",
+    "FLAG",
+    "FOREVER",
+    "HASH",
+    "HEIGHT",
+    "HEIGHT_TEXT",
+    "HEX",
+    "INTEGER",
+    "PUBLIC",
+    "READ",
+    "TEXT",
+    "TIP",
+    "WALLET",
+    "WALLET_BUILD",
+    "Constant",
+    "Daemon",
+    "DaemonError",
+    "DaemonUnavailable",
+    "InvalidParams",
+    "Json",
+    "Kind",
+    "Method",
+    "Params",
+    "Raw",
+    "RpcError",
+    "Stale",
+    "array",
+    "decode",
+    "either",
+    "integer",
+    "members",
+    "method",
+    "number",
+    "optional",
+    "required",
+    "text",
+    "written",
+]
+
+ENTRY_POINT_GROUP: Final = "verus_gateway.methods"
+
+Scope: TypeAlias = str
+PUBLIC: Final = "public"
+"""Anybody may call it."""
+READ: Final = "read"
+"""Costs the daemon more, or says more than `PUBLIC` answers do."""
+WALLET_BUILD: Final = "wallet-build"
+"""Returns an unsigned transaction and spends nothing."""
+BROADCAST: Final = "broadcast"
+"""Hands something to the network: a write, sent at most once."""
+WALLET: Final = "wallet"
+"""Touches the daemon's wallet; offered only where the configuration names the method."""
+
+
+class _Until(Enum):
+    TIP = "tip"
+
+
+Ttl: TypeAlias = float | Literal[_Until.TIP]
+"""Seconds an answer may be served again, or `TIP`, or `FOREVER`; 0 never."""
+TIP: Final = _Until.TIP
+"""Good until the next block, at most ``[cache] tip_max_age`` seconds."""
+FOREVER: Final = math.inf
+"""Content-addressed: the answer to these parameters can never change."""
+
+
+_decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def decode(raw: Raw) -> Json:
+    """Decode what verusd answered; numbers with a fraction become `decimal.Decimal`."""
+    return _decoder.decode(raw)
+
+
+class Daemon(Protocol):
+    """What a handler may ask of verusd."""
+
+    async def call(self, method: str, *params: Json) -> Raw:
+        """Return verusd's result, still encoded.
+
+        Raises:
+            DaemonError: verusd answered with an error.
+            DaemonUnavailable: verusd gave no answer; let it pass, the row's fallback needs it.
+        """
+        ...
+
+
+Params: TypeAlias = tuple[Json, ...]
+Handler: TypeAlias = Callable[..., Awaitable[Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """While verusd is away, serve the last good answer if it is not older than this.
+
+    Attributes:
+        within: Seconds since the daemon gave the answer.
+    """
+
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """While verusd is away, serve this value.
+
+    Attributes:
+        value: Any JSON value; encoded once when the row is loaded.
+    """
+
+    value: Json
+
+
+Fallback: TypeAlias = Stale | Constant | None
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One named parameter of a row."""
+
+    name: str
+    kind: Kind
+    required: bool
+
+
+def required(name: str, kind: Kind) -> Param:
+    """Declare a parameter that every call must give."""
+    return Param(name, kind, required=True)
+
+
+def optional(name: str, kind: Kind) -> Param:
+    """Declare a parameter that a call may leave out; all behind it may then be left out too."""
+    return Param(name, kind, required=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """One JSON-RPC method and everything the gateway must know about it; made by `method`."""
+
+    name: str
+    params: tuple[Param, ...]
+    summary: str
+    accepts: Callable[[Params], bool] | None
+    scope: Scope
+    ttl: Ttl
+    fallback: Fallback
+    cost: int
+    retry: bool
+    handler: Handler | None
+
+    def read(self, given: list[Json] | dict[str, Json] | None) -> Params:
+        """Return the parameters as verusd takes them, in order.
+
+        Raises:
+            InvalidParams: wrong count, name or kind; the message names the parameter.
+        """
+        values = self._positions(given)
+        fewest = sum(param.required for param in self.params)
+        if not fewest <= len(values) <= len(self.params):
+            raise InvalidParams(f"{self.usage()}: {len(values)} parameters given")
+        params = tuple(
+            self._read(position, param, value)
+            for position, (param, value) in enumerate(zip(self.params, values, strict=False))
+        )
+        if self.accepts is not None and not self.accepts(params):
+            raise InvalidParams(f"{self.name} is not offered with these parameters")
+        return params
+
+    def usage(self) -> str:
+        """Return the call in one line: ``getblock block [verbosity]``."""
+        words = (param.name if param.required else f"[{param.name}]" for param in self.params)
+        return " ".join((self.name, *words))
+
+    async def run(self, daemon: Daemon, params: Params) -> Json:
+        """Answer a call whose parameters have been read."""
+        if self.handler is None:
+            return await daemon.call(self.name, *params)
+        return await self.handler(daemon, *params)
+
+    def _positions(self, given: list[Json] | dict[str, Json] | None) -> list[Json]:
+        if given is None:
+            return []
+        if isinstance(given, list):
+            return given
+        names = [param.name for param in self.params]
+        unknown = sorted(given.keys() - set(names))
+        if unknown:
+            raise InvalidParams(f"{self.usage()}: no parameter is named {unknown[0][:64]!r}")
+        last = max((names.index(name) for name in given), default=-1)
+        missing = [name for name in names[: last + 1] if name not in given]
+        if missing:
+            raise InvalidParams(f"{self.usage()}: parameter {missing[0]!r} is missing")
+        return [given[name] for name in names[: last + 1]]
+
+    def _read(self, position: int, param: Param, value: Json) -> Json:
+        try:
+            return param.kind.read(value)
+        except Mismatch as wrong:
+            raise InvalidParams(
+                f"{self.name}: parameter {position + 1} ({param.name}{wrong.where}) "
+                f"must be {wrong.expected}, not {json_type(wrong.value)}"
+            ) from None
+
+
+LONGEST_NAME: Final = 64
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*", re.ASCII)
+
+
+def method(
+    name: str,
+    *params: Param,
+    summary: str,
+    accepts: Callable[[Params], bool] | None = None,
+    scope: Scope,
+    ttl: Ttl = 0,
+    fallback: Fallback = None,
+    cost: int = 1,
+    retry: bool = False,
+    handler: Handler | None = None,
+) -> Method:
+    """Declare one JSON-RPC method.
+
+    Args:
+        name: What clients write in ``"method"``; letters, digits and ``_``, dots between words.
+        params: The parameters in verusd's order, by `required` and `optional`.
+        summary: One line for the method table and the OpenRPC document.
+        accepts: A last word on the parameters, for what kinds cannot say.
+        scope: What the caller must hold: `PUBLIC`, `READ`, `WALLET_BUILD`, `BROADCAST`, `WALLET`
+            or a third party's own word.
+        ttl: Seconds for which an answer may be served again, `TIP`, `FOREVER`, or 0 for never.
+        fallback: What to serve while verusd is away: `Stale`, `Constant`, or None for an error.
+        cost: How much of a caller's allowance one call uses, 1 or more.
+        retry: Whether asking twice is harmless. False means a write: sent at most once, never
+            shared between callers, and -32001 if the answer is lost.
+        handler: ``async def handler(daemon, *params)`` answers the call; without one, verusd does.
+
+    Raises:
+        ValueError: the row contradicts itself.
+    """
+    if _NAME.fullmatch(name) is None or len(name) > LONGEST_NAME:
+        raise ValueError(f"{name[:64]!r} is not a method name")
+    if not summary or "\n" in summary:
+        raise ValueError(f"{name}: the summary must be one line")
+    _check_params(name, params)
+    _check_columns(name, ttl, fallback, cost=cost, retry=retry)
+    return Method(
+        name=name,
+        params=params,
+        summary=summary,
+        accepts=accepts,
+        scope=scope,
+        ttl=ttl,
+        fallback=fallback,
+        cost=cost,
+        retry=retry,
+        handler=handler,
+    )
+
+
+def _check_params(name: str, params: tuple[Param, ...]) -> None:
+    names = [param.name for param in params]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{name}: two parameters share a name")
+    if any(later.required and not earlier.required for earlier, later in pairwise(params)):
+        raise ValueError(f"{name}: a required parameter stands behind an optional one")
+
+
+def _check_columns(name: str, ttl: Ttl, fallback: Fallback, *, cost: int, retry: bool) -> None:
+    if ttl is not TIP and not ttl >= 0:
+        raise ValueError(f"{name}: ttl must be 0 or more seconds")
+    if isinstance(fallback, Stale) and not fallback.within > 0:
+        raise ValueError(f"{name}: Stale needs a positive number of seconds")
+    if cost < 1:
+        raise ValueError(f"{name}: cost must be 1 or more")
+    if not retry and (ttl is TIP or ttl > 0 or fallback is not None):
+        raise ValueError(f"{name}: a write (retry=False) has no ttl and no fallback")

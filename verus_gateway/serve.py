@@ -1,0 +1,92 @@
+"""Run an application until a signal, and end it without losing a call."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from verus_gateway.config import ServerConfig
+from verus_gateway.web.keys import DRAIN
+
+log = logging.getLogger(__name__)
+
+Announce: TypeAlias = Callable[[str], None]
+Quit: TypeAlias = Callable[[int], None]
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stop:
+    """Turns the first signal into a graceful end and the second into an immediate one.
+
+    Args:
+        leave: Ends the process at once; `os._exit` outside of tests.
+    """
+
+    def __init__(self, leave: Quit = os._exit) -> None:
+        self._event = asyncio.Event()
+        self._leave = leave
+
+    def __call__(self) -> None:
+        """Note one signal."""
+        if self._event.is_set():
+            self._leave(1)
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Return at the first signal."""
+        await self._event.wait()
+
+
+async def serve(
+    app: web.Application, config: ServerConfig, announce: Announce, stop: Stop | None = None
+) -> None:
+    """Serve *app* until SIGTERM or SIGINT.
+
+    Not ready at once, serving for ``drain_seconds`` more, then no new connections, then up to
+    ``shutdown_timeout`` seconds for calls in flight.
+
+    Args:
+        app: The application.
+        config: Address, timeouts.
+        announce: Told the URL once it answers.
+        stop: What the signals are turned into; for tests.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    stop = stop or Stop()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=True,
+        keepalive_timeout=config.keepalive_timeout,
+        shutdown_timeout=config.shutdown_timeout,
+        auto_decompress=False,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+        announce(_url(runner))
+        await stop.wait()
+        log.info("draining", extra={"seconds": config.drain_seconds})
+        app[DRAIN].draining = True
+        await asyncio.sleep(config.drain_seconds)
+    finally:
+        await runner.cleanup()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    log.info("stopped")
+
+
+def _url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

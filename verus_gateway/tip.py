@@ -1,0 +1,165 @@
+"""What the newest block is, and the generation of answers that follows from it.
+
+A cheap poll (``getbestblockhash``; ``getblockheader`` only when the hash has changed) moves
+the generation on a new block and on a reorganisation. A poll that fails makes the tip
+unconfirmed at once: from then on nothing that depends on it counts as fresh.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from time import monotonic
+from typing import Final, TypeAlias
+
+from verus_gateway.errors import BadAnswer, DaemonUnavailable, Reason, RpcError
+from verus_gateway.plugin import Daemon, Json, decode
+
+Clock: TypeAlias = Callable[[], float]
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+MISSED_POLLS: Final = 3
+"""After so many poll intervals without an answer the tip counts as unconfirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The newest block.
+
+    Attributes:
+        hash: 64 hexadecimal digits.
+        height: Blocks below it.
+        time: Seconds since 1970, as its miner said.
+        previous: The hash of the block below, "" for the first.
+    """
+
+    hash: str
+    height: int
+    time: int
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The tip moved."""
+
+    old: Block | None
+    new: Block
+    reorg: bool
+
+
+class Tip:
+    """Follows the daemon's newest block.
+
+    Args:
+        daemon: Where to ask; its failures are the tip's.
+        interval: Seconds between two polls.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, daemon: Daemon, *, interval: float, clock: Clock = monotonic) -> None:
+        self._daemon = daemon
+        self._interval = interval
+        self._clock = clock
+        self._listeners: list[Callable[[Step], None]] = []
+        self._confirmed_at: float | None = None
+        self._away_listeners: list[Callable[[RpcError | None], None]] = []
+        self.block: Block | None = None
+        self.branch = 0
+        self.away: Reason | None = None
+        self.moved_at: float | None = None
+
+    def __repr__(self) -> str:
+        where = self.block.height if self.block else "unknown"
+        return f"<Tip {where}, {'confirmed' if self.generation else 'unconfirmed'}>"
+
+    @property
+    def generation(self) -> str | None:
+        """The newest block's hash, or None while it is not known for sure."""
+        if self.block is None or self._confirmed_at is None:
+            return None
+        if self._clock() - self._confirmed_at > MISSED_POLLS * self._interval:
+            return None
+        return self.block.hash
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the tip last moved, None where it is unknown."""
+        return None if self.moved_at is None else max(0.0, self._clock() - self.moved_at)
+
+    @property
+    def confirmed_age(self) -> float | None:
+        """Seconds since the daemon last confirmed the tip, None where it is unconfirmed."""
+        return None if self._confirmed_at is None else self._clock() - self._confirmed_at
+
+    def listen(self, listener: Callable[[Step], None]) -> None:
+        """Call *listener* each time the tip moves."""
+        self._listeners.append(listener)
+
+    def listen_away(self, listener: Callable[[RpcError | None], None]) -> None:
+        """Call *listener* with the error when the daemon goes away, with None when it is back."""
+        self._away_listeners.append(listener)
+
+    async def poll(self) -> None:
+        """Ask once; a daemon that is away leaves the tip unconfirmed, and that is all."""
+        try:
+            await self._ask()
+        except RpcError as error:
+            self._confirmed_at = None
+            self._note(error)
+        else:
+            self._note(None)
+
+    async def watch(self, sleep: Sleep = asyncio.sleep) -> None:
+        """Poll for ever."""
+        while True:
+            await self.poll()
+            await sleep(self._interval)
+
+    async def _ask(self) -> None:
+        asked_at = self._clock()
+        best = decode(await self._daemon.call("getbestblockhash"))
+        if not isinstance(best, str):
+            raise BadAnswer("getbestblockhash gave no text")
+        if self.block is None or best != self.block.hash:
+            new = _block(decode(await self._daemon.call("getblockheader", best)))
+            await self._move(new)
+        self._confirmed_at = asked_at
+
+    async def _move(self, new: Block) -> None:
+        old = self.block
+        reorg = old is not None and not await self._extends(new, old)
+        self.block = new
+        self.moved_at = self._clock()
+        self.branch += reorg
+        for listener in self._listeners:
+            listener(Step(old, new, reorg))
+
+    async def _extends(self, new: Block, old: Block) -> bool:
+        if new.previous == old.hash:
+            return True
+        if new.height <= old.height:
+            return False
+        below = decode(await self._daemon.call("getblockhash", old.height))
+        return bool(below == old.hash)
+
+    def _note(self, error: RpcError | None) -> None:
+        reason = None
+        if error is not None:
+            reason = error.reason if isinstance(error, DaemonUnavailable) else "protocol"
+        # An open breaker says nothing new about a daemon that is known to be away.
+        if reason == "breaker_open" and self.away is not None:
+            return
+        changed = reason != self.away
+        self.away = reason
+        if changed:
+            for listener in self._away_listeners:
+                listener(error)
+
+
+def _block(header: Json) -> Block:
+    match header:
+        case {"hash": str(hash), "height": int(height), "time": int() | Decimal() as time}:
+            return Block(hash, height, int(time), str(header.get("previousblockhash", "")))
+        case _:
+            raise BadAnswer("getblockheader gave no block header")

@@ -1,0 +1,74 @@
+"""How late the event loop runs, and who holds it when it stands still."""
+
+import asyncio
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Final, TypeAlias
+
+log = logging.getLogger(__name__)
+
+Clock: TypeAlias = Callable[[], float]
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+BEAT: Final = 0.25
+"""Seconds between two heartbeats."""
+
+
+class Watchdog:
+    """Measures the loop's lag from inside, and looks at it from a thread outside.
+
+    Args:
+        blocked_after: Seconds without a heartbeat after which the stack is logged, once.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, *, blocked_after: float = 5.0, clock: Clock = monotonic) -> None:
+        self._blocked_after = blocked_after
+        self._clock = clock
+        self._beat_at = clock()
+        self._thread_id = threading.get_ident()
+        self._told = False
+        self._worst = 0.0
+        self.blocked = 0
+
+    def take_lag(self) -> float:
+        """Return the worst lag in seconds since this was last asked."""
+        worst, self._worst = max(self._worst, self.lag), 0.0
+        return worst
+
+    @property
+    def lag(self) -> float:
+        """Seconds by which the next heartbeat is overdue now."""
+        return max(0.0, self._clock() - self._beat_at - BEAT)
+
+    async def beat(self, sleep: Sleep = asyncio.sleep) -> None:
+        """Note a heartbeat for ever."""
+        self._thread_id = threading.get_ident()
+        while True:
+            await sleep(BEAT)
+            self._worst = max(self._worst, self.lag)
+            self._beat_at = self._clock()
+            if self._told:
+                log.warning("event loop runs again", extra={"lag_seconds": round(self._worst, 3)})
+                self._told = False
+
+    def look(self) -> None:
+        """Log the loop's stack if it stands still; called from another thread."""
+        if self._told or self.lag < self._blocked_after:
+            return
+        self._told = True
+        self.blocked += 1
+        frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001  the documented way
+        stack = "".join(traceback.format_stack(frame)) if frame else ""
+        log.error(
+            "event loop is blocked", extra={"lag_seconds": round(self.lag, 3), "stack": stack}
+        )
+
+    def watch(self, stop: threading.Event) -> None:
+        """Look once a second until *stop* is set; the body of the thread."""
+        while not stop.wait(1.0):
+            self.look()

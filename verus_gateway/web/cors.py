@@ -1,0 +1,46 @@
+"""``OPTIONS /`` and the headers by which a browser lets foreign pages read an answer."""
+
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from verus_gateway.web.keys import LIMITS
+
+routes = web.RouteTableDef()
+
+_EXPOSED: Final = "Age, Cache-Status, Retry-After, X-Request-ID, X-Verus-Degraded"
+_PREFLIGHT: Final = {
+    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "POST",
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (
+        "Authorization, Content-Type, X-App-ID, X-Auth-Token, X-Request-ID, X-Salt, "
+        "X-Timestamp, X-VRPC-API-Version"
+    ),
+    hdrs.ACCESS_CONTROL_MAX_AGE: "600",
+}
+
+
+@routes.options("/")
+async def preflight(request: web.Request) -> web.Response:
+    """Say to a browser whether the page's origin may call."""
+    response = web.Response(status=204, headers={hdrs.ALLOW: "OPTIONS, POST"})
+    if allow(request, response, request.app[LIMITS].origins):
+        response.headers.update(_PREFLIGHT)
+    return response
+
+
+def allow(request: web.Request, response: web.StreamResponse, origins: AbstractSet[str]) -> bool:
+    """Add the CORS headers if the request's origin is one of *origins*; tell whether."""
+    if not origins:
+        return False
+    origin = request.headers.get(hdrs.ORIGIN)
+    if "*" in origins:
+        allowed = "*"
+    else:
+        response.headers[hdrs.VARY] = hdrs.ORIGIN
+        if origin is None or origin not in origins:
+            return False
+        allowed = origin
+    response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = allowed
+    response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
+    return True

@@ -1,0 +1,99 @@
+"""What is about HTTP and not about calls: request ids, headers, errors of last resort."""
+
+import itertools
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from verus_gateway import rpc
+from verus_gateway.errors import (
+    BodyTooLarge,
+    InternalError,
+    InvalidRequest,
+    NoSuchPath,
+    RpcError,
+    WrongHttpMethod,
+)
+from verus_gateway.web.keys import COUNTS, DRAIN, REQUEST_ID
+
+log = logging.getLogger(__name__)
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SECURITY_HEADERS: Final = {
+    "Server": "verus-gateway",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_PREFIX: Final = secrets.token_hex(4)
+_numbers: Final = itertools.count(1)
+
+
+@web.middleware
+async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each request an id, each response its headers, each failure a JSON-RPC body."""
+    given = request.headers.get("X-Request-ID", "")
+    id = given if _SANE_ID.fullmatch(given) else f"{_PREFIX}-{next(_numbers):x}"
+    request[REQUEST_ID] = id
+    counts = request.app[COUNTS]
+    counts.in_flight += 1
+    try:
+        response = await handler(request)
+    except web.HTTPException as http:
+        response = refusal(_translated(http), http.headers)
+    except RpcError as error:
+        response = refusal(error)
+    except Exception:
+        log.exception("request failed", extra={"request_id": id})
+        response = refusal(InternalError("internal error", data={"incident": id}), status=500)
+    finally:
+        counts.in_flight -= 1
+    headers = response.headers
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["X-Request-ID"] = id
+    if request.app[DRAIN].draining:
+        response.force_close()
+    counts.responses[response.status] += 1
+    return response
+
+
+def refusal(
+    error: RpcError,
+    headers: "CIMultiDict[str] | None" = None,
+    *,
+    status: int | None = None,
+) -> web.Response:
+    """Return *error* as the answer to a request in which no call could be read."""
+    allow = {} if headers is None or hdrs.ALLOW not in headers else {"Allow": headers["Allow"]}
+    response = web.Response(
+        body=rpc.failure(error),
+        status=error.status if status is None else status,
+        content_type="application/json",
+        headers=allow,
+    )
+    if response.status in {408, 413}:
+        response.force_close()  # the rest of the body is not worth reading
+    return response
+
+
+def _translated(http: web.HTTPException) -> RpcError:
+    match http.status:
+        case 404:
+            return NoSuchPath("no such path; JSON-RPC is POST /")
+        case 405:
+            return WrongHttpMethod("this path does not take this HTTP method")
+        case 413:
+            return BodyTooLarge("the body is too large")
+        case _:
+            return InvalidRequest(f"HTTP {http.status}")

@@ -1,0 +1,174 @@
+"""``POST /``: JSON-RPC over HTTP, single calls and batches."""
+
+import asyncio
+from time import perf_counter
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from verus_gateway import rpc
+from verus_gateway.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    InternalError,
+    LoginRequired,
+    RateLimited,
+    RpcError,
+    ScopeMissing,
+    WrongMediaType,
+)
+from verus_gateway.pipeline import UNKNOWN, Answer, Miss
+from verus_gateway.web.cors import allow
+from verus_gateway.web.keys import ANONYMOUS, COUNTS, LIMITS, PIPELINE, Limits
+from verus_gateway.web.parts import Parts
+
+routes = web.RouteTableDef()
+
+SMALL: Final = 65_536
+"""Bytes of a result up to which head, result and tail are joined into one write."""
+
+_CACHE_STATUS: Final = {
+    "cache": "verus-gateway; hit",
+    "daemon": "verus-gateway; fwd=miss",
+    "stale": "verus-gateway; fwd=stale",
+    "default": "verus-gateway; fwd=miss; detail=default",
+}
+_BADNESS: Final = {"daemon": 0, "cache": 0, "stale": 1, "default": 2}
+
+
+@routes.post("/")
+async def endpoint(request: web.Request) -> web.StreamResponse:
+    """Answer one call or a batch."""
+    limits = request.app[LIMITS]
+    _check_media_type(request)
+    message = rpc.decode(await _body(request, limits), limits.batch)
+    if isinstance(message, list):
+        response = await _batch(request, message, limits)
+    elif isinstance(message, rpc.Refusal):
+        request.app[COUNTS].error(UNKNOWN, message.error)
+        response = _failed(message.error, message.id, v2=message.v2)
+    else:
+        response = await _single(request, message)
+    allow(request, response, limits.origins)
+    return response
+
+
+def _check_media_type(request: web.Request) -> None:
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        raise WrongMediaType("a request body is not compressed")
+    given = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    if given == "application/json":
+        return
+    # A foreign page can send these two without asking first (a "simple" request): not to us.
+    if given in {"", "text/plain"} and hdrs.ORIGIN not in headers:
+        return
+    raise WrongMediaType("the content type of a call is application/json")
+
+
+async def _body(request: web.Request, limits: Limits) -> bytes:
+    length = request.content_length
+    if length is not None and length > limits.body:
+        raise BodyTooLarge(f"a body has at most {limits.body} bytes")
+    if request.content.is_eof():
+        return await request.read()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            return await request.read()
+    except TimeoutError:
+        raise BodyTimeout(f"the body did not arrive within {limits.body_seconds:g} s") from None
+
+
+async def _single(request: web.Request, call: rpc.Call) -> web.Response:
+    outcome = await _outcome(request, call)
+    if call.notification:
+        return web.Response(status=204)
+    if isinstance(outcome, RpcError):
+        return _failed(outcome, call.id, v2=call.v2)
+    headers = {"Cache-Status": _CACHE_STATUS[outcome.source]}
+    _mark(headers, [outcome])
+    return _json(rpc.result(call, outcome.value, _degraded(outcome)), headers)
+
+
+async def _batch(
+    request: web.Request, members: list[rpc.Member], limits: Limits
+) -> web.StreamResponse:
+    request.app[COUNTS].batches += 1
+    outcomes = await asyncio.gather(*(_outcome(request, member) for member in members))
+    parts: list[bytes] = []
+    left = limits.batch_results
+    for member, outcome in zip(members, outcomes, strict=True):
+        if isinstance(member, rpc.Call) and member.notification:
+            continue
+        parts.append(b"," if parts else b"[")
+        if isinstance(outcome, Answer) and isinstance(member, rpc.Call):
+            left -= len(outcome.value)
+            if left >= 0:
+                parts += rpc.result(member, outcome.value, _degraded(outcome))
+                continue
+            outcome = InternalError("the results of this batch are too large together")  # noqa: PLW2901  the answer is replaced
+        if isinstance(outcome, RpcError):
+            parts.append(rpc.failure(outcome, member.id, v2=member.v2))
+    if not parts:
+        return web.Response(status=204)
+    parts.append(b"]")
+    headers: dict[str, str] = {}
+    _mark(headers, [outcome for outcome in outcomes if isinstance(outcome, Answer)])
+    return _json(tuple(parts), headers)
+
+
+async def _outcome(request: web.Request, member: rpc.Member) -> Answer | RpcError:
+    """Return the answer or the error of one call, counted."""
+    counts = request.app[COUNTS]
+    if isinstance(member, rpc.Refusal):
+        counts.error(UNKNOWN, member.error)
+        return member.error
+    began = perf_counter()
+    pipeline = request.app[PIPELINE]
+    try:
+        answer = pipeline.look(member, request.app[ANONYMOUS])
+        if isinstance(answer, Miss):
+            answer = await pipeline.fetch(answer)
+    except RpcError as error:
+        method = pipeline.label(member.method)
+        counts.error(method, error)
+        counts.call(method, "error", perf_counter() - began)
+        return error
+    counts.call(member.method, answer.source, perf_counter() - began)
+    return answer
+
+
+def _degraded(answer: Answer) -> bytes:
+    return rpc.degraded_member(answer.source, answer.age) if answer.degraded else b""
+
+
+def _mark(headers: dict[str, str], answers: list[Answer]) -> None:
+    worst = max(answers, key=lambda answer: _BADNESS[answer.source], default=None)
+    if worst is None or not worst.degraded:
+        return
+    headers["X-Verus-Degraded"] = worst.source
+    ages = [answer.age for answer in answers if answer.degraded and answer.age is not None]
+    headers[hdrs.AGE] = str(int(max(ages, default=0.0)))
+
+
+def _failed(error: RpcError, id: bytes, *, v2: bool) -> web.Response:
+    headers: dict[str, str] = {}
+    if isinstance(error, LoginRequired):
+        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="verus-gateway"'
+    elif isinstance(error, ScopeMissing):
+        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="verus-gateway", error="insufficient_scope"'
+    elif isinstance(error, RateLimited):
+        headers[hdrs.RETRY_AFTER] = "1"
+    return web.Response(
+        body=rpc.failure(error, id, v2=v2),
+        status=error.status,
+        headers=headers,
+        content_type="application/json",
+    )
+
+
+def _json(parts: tuple[bytes, ...], headers: dict[str, str]) -> web.Response:
+    headers[hdrs.CONTENT_TYPE] = "application/json"
+    if sum(map(len, parts)) <= SMALL:
+        return web.Response(body=b"".join(parts), headers=headers)
+    return web.Response(body=Parts(parts), headers=headers)
