@@ -163,9 +163,15 @@ class Gateway:
     def _listen(self) -> None:
         self.breaker.listen(self.counts.breaker_change)
         self.breaker.listen(_log_breaker)
+        self.breaker.listen(self._doubt_tip)
         self.tip.listen(self.counts.step)
         self.tip.listen(_log_step)
         self.tip.listen_away(_log_away)
+
+    def _doubt_tip(self, change: Change) -> None:
+        # With the daemon away nobody can say that no block has arrived.
+        if change.new == "open":
+            self.tip.doubt()
 
     def _gauges(self) -> dict[str, tuple[str, Reading]]:
         tip, kept, gate, breaker = self.tip, self.cache, self.gate, self.breaker

@@ -130,19 +130,19 @@ class SecurityConfig(Struct, frozen=True, kw_only=True):
         Mode, Meta(description="`development` allows weak secrets, and only on loopback")
     ] = "production"
     cors_origins: Annotated[
-        list[str], Meta(description='origins whose pages may call; `["*"]` for all')
-    ] = []
+        tuple[str, ...], Meta(description='origins whose pages may call; `["*"]` for all')
+    ] = ()
     wallet_methods: Annotated[
-        list[str], Meta(description="methods of scope `wallet` that are offered")
-    ] = []
+        tuple[str, ...], Meta(description="methods of scope `wallet` that are offered")
+    ] = ()
 
 
 class AuthConfig(Struct, frozen=True, kw_only=True):
     """``[auth]``."""
 
     anonymous_scopes: Annotated[
-        list[str], Meta(description="what a caller without a token may do")
-    ] = ["public"]
+        tuple[str, ...], Meta(description="what a caller without a token may do")
+    ] = ("public",)
 
 
 class CacheConfig(Struct, frozen=True, kw_only=True):
@@ -200,7 +200,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
-    faults: list[str] = []
+    faults: tuple[str, ...] = []
     filled = _filled(document, environment, "", faults)
     faults += _faults(filled, Config, "")
     if faults:
@@ -212,7 +212,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     return config
 
 
-def _filled(value: Any, environment: Mapping[str, str], where: str, faults: list[str]) -> Any:
+def _filled(value: Any, environment: Mapping[str, str], where: str, faults: tuple[str, ...]) -> Any:
     # Filled in after parsing, so that a secret can never be read as TOML.
     match value:
         case dict():

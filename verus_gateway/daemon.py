@@ -6,6 +6,7 @@ limit, and retries where asking twice is harmless.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -329,4 +330,6 @@ def _enough(state: RetryCallState) -> bool:
 
 
 def _cause(error: aiohttp.ClientConnectorError) -> str:
-    return error.os_error.strerror or type(error.os_error).__name__
+    # Not the text of the error itself: it holds the daemon's address.
+    number = error.os_error.errno
+    return os.strerror(number) if number else type(error.os_error).__name__

@@ -87,8 +87,8 @@ def _config(plan: Plan, password: str) -> Config:
             circuit_breaker=BreakerConfig(recovery_timeout_seconds=10.0),
         ),
         server=ServerConfig(port=plan.port),
-        security=SecurityConfig(mode="development", cors_origins=["*"]),
-        auth=AuthConfig(anonymous_scopes=["public", "read", "broadcast"]),
+        security=SecurityConfig(mode="development", cors_origins=("*",)),
+        auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
     )
 
 

@@ -87,11 +87,6 @@ class Tip:
         """Seconds since the tip last moved, None where it is unknown."""
         return None if self.moved_at is None else max(0.0, self._clock() - self.moved_at)
 
-    @property
-    def confirmed_age(self) -> float | None:
-        """Seconds since the daemon last confirmed the tip, None where it is unconfirmed."""
-        return None if self._confirmed_at is None else self._clock() - self._confirmed_at
-
     def listen(self, listener: Callable[[Step], None]) -> None:
         """Call *listener* each time the tip moves."""
         self._listeners.append(listener)
@@ -100,12 +95,16 @@ class Tip:
         """Call *listener* with the error when the daemon goes away, with None when it is back."""
         self._away_listeners.append(listener)
 
+    def doubt(self) -> None:
+        """Take the tip as unconfirmed until the next poll that succeeds."""
+        self._confirmed_at = None
+
     async def poll(self) -> None:
         """Ask once; a daemon that is away leaves the tip unconfirmed, and that is all."""
         try:
             await self._ask()
         except RpcError as error:
-            self._confirmed_at = None
+            self.doubt()
             self._note(error)
         else:
             self._note(None)
