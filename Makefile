@@ -1,0 +1,65 @@
+# Everything a fresh machine needs is set up by the targets themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+MEMBERS := $(wildcard plugins/*/pyproject.toml)
+EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(MEMBERS))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test check bench docs format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.setup ## run the gateway in front of a simulated verusd
+	@$(BIN)/verus-gateway demo
+
+setup: $(VENV)/.setup ## make .venv with locked dependencies and all workspace members
+
+test: $(VENV)/.setup-dev ## run the test suite with branch coverage
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+	$(BIN)/mkdocs build --quiet --strict -f .mkdocs.yml --site-dir .site
+
+bench: ## say what is measured so far
+	@echo "There is no benchmark yet: the figures of this gateway beside its peers' come with the work on speed."
+
+
+docs: $(VENV)/.setup-dev ## write the generated pages and build the documentation into .site
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --quiet --strict -f .mkdocs.yml --site-dir .site
+
+format: $(VENV)/.setup-dev ## let the formatter and the linter mend what they can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.setup-dev ## resolve the dependencies anew and pin them with hashes
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-annotate --upgrade --group build -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-annotate -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml
+
+clean: ## remove what was made
+	rm -rf $(VENV) .site .coverage .coverage.* .*_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# flit_core, which builds the members, is in the lock: no build reaches for anything else.
+$(VENV)/.setup: $(BIN)/python requirements.lock pyproject.toml $(MEMBERS)
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation $(EDITABLE)
+	@touch $@
+
+$(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
