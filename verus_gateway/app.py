@@ -5,7 +5,6 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -209,6 +208,7 @@ class Gateway:
 
     async def _tip_followed(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self.tip.watch(), name="tip")
+        task.add_done_callback(_log_death)
         yield
         await _ended(task)
 
@@ -218,6 +218,7 @@ class Gateway:
             target=self.watchdog.watch, args=(stop,), name="watchdog", daemon=True
         )
         task = asyncio.create_task(self.watchdog.beat(), name="heartbeat")
+        task.add_done_callback(_log_death)
         thread.start()
         yield
         stop.set()
@@ -248,8 +249,14 @@ def load(config: Config) -> Gateway:
 
 async def _ended(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])
+
+
+def _log_death(task: "asyncio.Task[None]") -> None:
+    # Neither of the two ends by itself; /health shows what is missing from then on.
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.critical("%s task died", task.get_name(), exc_info=error)
 
 
 def _http_daemon(verus: VerusConfig) -> HttpDaemon:

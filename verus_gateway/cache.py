@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
-from verus_gateway.plugin import TIP, Method, Stale
+from verus_gateway.plugin import Method, Stale, UntilBlock
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -124,15 +124,14 @@ class Cache:
 
     def fresh(self, method: Method, entry: Entry, now: Now) -> bool:
         """Tell whether *entry* may be served as if verusd had answered just now."""
-        if method.ttl is TIP:
+        ttl = method.ttl
+        if isinstance(ttl, UntilBlock):
             return (
                 entry.generation is not None
                 and entry.generation == now.generation
-                and self.age(entry) <= self._tip_max_age
+                and self.age(entry) < min(ttl.within, self._tip_max_age)
             )
-        if method.ttl == math.inf:
-            return True
-        return entry.branch == now.branch and self.age(entry) < method.ttl
+        return ttl == math.inf or (entry.branch == now.branch and self.age(entry) < ttl)
 
     def usable(self, method: Method, entry: Entry) -> bool:
         """Tell whether *entry* may stand in while verusd is away."""

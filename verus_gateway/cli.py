@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,7 +15,7 @@ import verus_gateway
 from verus_gateway import app, config, demo, logs, registry, simulator
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
-from verus_gateway.plugin import TIP, Constant, Fallback, Stale, Ttl
+from verus_gateway.plugin import Constant, Fallback, Stale, Ttl, UntilBlock
 from verus_gateway.registry import Registry, Row
 from verus_gateway.serve import serve
 
@@ -169,9 +170,15 @@ def _described(row: Row) -> dict[str, Any]:
 
 def ttl_text(ttl: Ttl) -> str:
     """Return how long an answer is good, in one word."""
-    if ttl is TIP:
-        return "tip"
-    return "forever" if ttl == float("inf") else f"{ttl:g} s"
+    match ttl:
+        case UntilBlock(within=math.inf):
+            return "block"
+        case UntilBlock(within=within):
+            return f"block, {within:g} s"
+        case math.inf:
+            return "forever"
+        case _:
+            return f"{ttl:g} s"
 
 
 def fallback_text(fallback: Fallback) -> str:

@@ -11,9 +11,8 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from itertools import pairwise
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -53,6 +52,7 @@ __all__ = [
     "HEIGHT_TEXT",
     "HEX",
     "INTEGER",
+    "MEMPOOL",
     "PUBLIC",
     "READ",
     "TEXT",
@@ -71,6 +71,7 @@ __all__ = [
     "Raw",
     "RpcError",
     "Stale",
+    "UntilBlock",
     "array",
     "decode",
     "either",
@@ -99,14 +100,23 @@ WALLET: Final = "wallet"
 """Touches the daemon's wallet; offered only where the configuration names the method."""
 
 
-class _Until(Enum):
-    TIP = "tip"
+@dataclass(frozen=True, slots=True)
+class UntilBlock:
+    """An answer is good until the next block.
+
+    Attributes:
+        within: And for so many seconds at most; ``[cache] tip_max_age`` bounds it too.
+    """
+
+    within: float = math.inf
 
 
-Ttl: TypeAlias = float | Literal[_Until.TIP]
-"""Seconds an answer may be served again, or `TIP`, or `FOREVER`; 0 never."""
-TIP: Final = _Until.TIP
-"""Good until the next block, at most ``[cache] tip_max_age`` seconds."""
+Ttl: TypeAlias = float | UntilBlock
+"""Seconds an answer may be served again, or `TIP`, `MEMPOOL` or `FOREVER`; 0 never."""
+TIP: Final = UntilBlock()
+"""Good until the next block."""
+MEMPOOL: Final = UntilBlock(within=2.0)
+"""Good until the next block, for two seconds at most: it depends on the mempool as well."""
 FOREVER: Final = math.inf
 """Content-addressed: the answer to these parameters can never change."""
 
@@ -274,7 +284,8 @@ def method(
         accepts: A last word on the parameters, for what kinds cannot say.
         scope: What the caller must hold: `PUBLIC`, `READ`, `WALLET_BUILD`, `BROADCAST`, `WALLET`
             or a third party's own word.
-        ttl: Seconds for which an answer may be served again, `TIP`, `FOREVER`, or 0 for never.
+        ttl: Seconds for which an answer may be served again, `TIP`, `MEMPOOL`, `FOREVER`, or 0
+            for never.
         fallback: What to serve while verusd is away: `Stale`, `Constant`, or None for an error.
         cost: How much of a caller's allowance one call uses, 1 or more.
         retry: Whether asking twice is harmless. False means a write: sent at most once, never
@@ -313,11 +324,12 @@ def _check_params(name: str, params: tuple[Param, ...]) -> None:
 
 
 def _check_columns(name: str, ttl: Ttl, fallback: Fallback, *, cost: int, retry: bool) -> None:
-    if ttl is not TIP and not ttl >= 0:
+    seconds = ttl.within if isinstance(ttl, UntilBlock) else ttl
+    if not seconds >= 0:
         raise ValueError(f"{name}: ttl must be 0 or more seconds")
     if isinstance(fallback, Stale) and not fallback.within > 0:
         raise ValueError(f"{name}: Stale needs a positive number of seconds")
     if cost < 1:
         raise ValueError(f"{name}: cost must be 1 or more")
-    if not retry and (ttl is TIP or ttl > 0 or fallback is not None):
+    if not retry and (seconds > 0 or fallback is not None):
         raise ValueError(f"{name}: a write (retry=False) has no ttl and no fallback")

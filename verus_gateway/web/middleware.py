@@ -50,7 +50,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     except web.HTTPException as http:
-        response = refusal(_translated(http), http.headers)
+        response = refusal(_translated(http), http.headers, status=http.status)
     except RpcError as error:
         response = refusal(error)
     except Exception:
