@@ -200,7 +200,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
-    faults: tuple[str, ...] = []
+    faults: list[str] = []
     filled = _filled(document, environment, "", faults)
     faults += _faults(filled, Config, "")
     if faults:
@@ -212,7 +212,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     return config
 
 
-def _filled(value: Any, environment: Mapping[str, str], where: str, faults: tuple[str, ...]) -> Any:
+def _filled(value: Any, environment: Mapping[str, str], where: str, faults: list[str]) -> Any:
     # Filled in after parsing, so that a secret can never be read as TOML.
     match value:
         case dict():
