@@ -166,11 +166,11 @@ def members(
     return Kind(expected, schema, read)
 
 
-def written(kind: Kind) -> Kind:
-    """Return *kind* with what it reads handed on as text, as verusd's command line does."""
+def turned(kind: Kind, into: Callable[[Json], Json]) -> Kind:
+    """Return *kind* with what it reads handed on *into* another form: ``turned(HEIGHT, str)``."""
 
-    def read(value: Json) -> str:
-        return str(kind.read(value))
+    def read(value: Json) -> Json:
+        return into(kind.read(value))
 
     return Kind(kind.expected, kind.schema, read)
 
@@ -192,4 +192,8 @@ HEIGHT: Final = integer("a block height", low=0, high=2**31 - 1)
 HEIGHT_TEXT: Final = text(
     "a block height in decimal digits", pattern="0|[1-9][0-9]{0,9}", longest=10
 )
-FLAG: Final = either(integer("0 or 1", low=0, high=1, short=True), BOOLEAN)
+_BIT: Final = integer("0 or 1", low=0, high=1, short=True)
+FLAG: Final = turned(either(_BIT, BOOLEAN), int)
+"""Handed on as 0 or 1, where verusd wants a number."""
+SWITCH: Final = turned(either(BOOLEAN, _BIT), bool)
+"""Handed on as true or false, where verusd wants a boolean."""

@@ -27,6 +27,7 @@ from verus_gateway.kinds import (
     HEIGHT_TEXT,
     HEX,
     INTEGER,
+    SWITCH,
     TEXT,
     Json,
     Kind,
@@ -38,7 +39,7 @@ from verus_gateway.kinds import (
     members,
     number,
     text,
-    written,
+    turned,
 )
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "MEMPOOL",
     "PUBLIC",
     "READ",
+    "SWITCH",
     "TEXT",
     "TIP",
     "WALLET",
@@ -82,7 +84,7 @@ __all__ = [
     "optional",
     "required",
     "text",
-    "written",
+    "turned",
 ]
 
 ENTRY_POINT_GROUP: Final = "verus_gateway.methods"
@@ -272,7 +274,7 @@ def method(
     ttl: Ttl = 0,
     fallback: Fallback = None,
     cost: int = 1,
-    retry: bool = False,
+    retry: bool | None = None,
     handler: Handler | None = None,
 ) -> Method:
     """Declare one JSON-RPC method.
@@ -289,7 +291,8 @@ def method(
         fallback: What to serve while verusd is away: `Stale`, `Constant`, or None for an error.
         cost: How much of a caller's allowance one call uses, 1 or more.
         retry: Whether asking twice is harmless. False means a write: sent at most once, never
-            shared between callers, and -32001 if the answer is lost.
+            shared between callers, and -32001 if the answer is lost. Left out, a row whose
+            answers are kept in any way is harmless, and any other is a write.
         handler: ``async def handler(daemon, *params)`` answers the call; without one, verusd does.
 
     Raises:
@@ -300,7 +303,9 @@ def method(
     if not summary or "\n" in summary:
         raise ValueError(f"{name}: the summary must be one line")
     _check_params(name, params)
-    _check_columns(name, ttl, fallback, cost=cost, retry=retry)
+    kept = fallback is not None or isinstance(ttl, UntilBlock) or ttl > 0
+    harmless = kept if retry is None else retry
+    _check_columns(name, ttl, fallback, cost=cost, retry=harmless)
     return Method(
         name=name,
         params=params,
@@ -310,7 +315,7 @@ def method(
         ttl=ttl,
         fallback=fallback,
         cost=cost,
-        retry=retry,
+        retry=harmless,
         handler=handler,
     )
 

@@ -17,11 +17,11 @@ from verus_gateway.plugin import (
     optional,
     required,
     text,
-    written,
+    turned,
 )
 
 # verusd wants a height as text; clients of the family send a number as often.
-BLOCK = either(HASH, HEIGHT_TEXT, written(HEIGHT))
+BLOCK = either(HASH, HEIGHT_TEXT, turned(HEIGHT, str))
 VERBOSITY = either(integer("0, 1 or 2", low=0, high=2, short=True), BOOLEAN)
 COMMAND = text("a command's name", pattern="[A-Za-z0-9_]*", longest=64)
 
@@ -32,7 +32,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getblockchaininfo",
@@ -40,7 +39,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getblockcount",
@@ -48,7 +46,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getbestblockhash",
@@ -56,7 +53,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getdifficulty",
@@ -64,7 +60,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getmempoolinfo",
@@ -72,7 +67,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=MEMPOOL,
         fallback=Stale(300),
-        retry=True,
     ),
     method(
         "getnetworkinfo",
@@ -80,7 +74,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getmininginfo",
@@ -88,7 +81,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getchaintips",
@@ -96,7 +88,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=TIP,
         fallback=Stale(3600),
-        retry=True,
     ),
     method(
         "getblockhash",
@@ -105,7 +96,6 @@ METHODS = (
         scope=READ,
         ttl=TIP,  # moves with a reorganisation only, but the tip tells of those
         fallback=Stale(86400),
-        retry=True,
     ),
     method(
         "getblock",
@@ -116,7 +106,6 @@ METHODS = (
         ttl=TIP,  # confirmations and nextblockhash move with the tip
         fallback=Stale(86400),
         cost=2,
-        retry=True,
     ),
     method(
         "getblockheader",
@@ -126,7 +115,6 @@ METHODS = (
         scope=READ,
         ttl=TIP,  # confirmations and nextblockhash move with the tip
         fallback=Stale(86400),
-        retry=True,
     ),
     method(
         "getrawmempool",
@@ -136,7 +124,6 @@ METHODS = (
         ttl=MEMPOOL,
         fallback=Stale(60),
         cost=2,
-        retry=True,
     ),
     method(
         "getrawtransaction",
@@ -146,7 +133,6 @@ METHODS = (
         scope=READ,
         ttl=MEMPOOL,  # the decoded form carries confirmations; one in the mempool may yet go
         fallback=Stale(86400),
-        retry=True,
     ),
     method(
         "help",
@@ -155,6 +141,5 @@ METHODS = (
         scope=PUBLIC,
         ttl=3600,
         fallback=Stale(86400),
-        retry=True,
     ),
 )

@@ -40,7 +40,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=5,
         fallback=Constant(None),
-        retry=True,
         handler=settled,
     ),
 )
