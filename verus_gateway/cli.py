@@ -184,6 +184,8 @@ def ttl_text(ttl: Ttl) -> str:
 def fallback_text(fallback: Fallback) -> str:
     """Return what stands in while verusd is away, in a word or two."""
     match fallback:
+        case Stale(within=math.inf):
+            return "stale"
         case Stale(within=within):
             return f"stale {within:g} s"
         case Constant():

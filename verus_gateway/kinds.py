@@ -175,6 +175,12 @@ def turned(kind: Kind, into: Callable[[Json], Json]) -> Kind:
     return Kind(kind.expected, kind.schema, read)
 
 
+def _object(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise Mismatch("an object", value)
+    return value
+
+
 def _within(kind: Kind, value: Json, where: str) -> Json:
     try:
         return kind.read(value)
@@ -192,6 +198,15 @@ HEIGHT: Final = integer("a block height", low=0, high=2**31 - 1)
 HEIGHT_TEXT: Final = text(
     "a block height in decimal digits", pattern="0|[1-9][0-9]{0,9}", longest=10
 )
+_NAME: Final = r"[^\x00-\x1f\x7f/:*?\"<>|]{1,255}"
+ADDRESS: Final = text(
+    "an address (R…, b…, i…, zs…) or an identity's name with @",
+    pattern=rf"[1-9A-HJ-NP-Za-km-z]{{26,36}}|z[a-z0-9]{{10,120}}|{_NAME}@",
+    longest=256,
+)
+IDENTITY: Final = text("an identity's i-address or its name with @", pattern=_NAME, longest=256)
+CURRENCY: Final = text("a currency's name or i-address", pattern=_NAME, longest=256)
+OBJECT: Final = Kind("an object", {"type": "object"}, _object)
 _BIT: Final = integer("0 or 1", low=0, high=1, short=True)
 FLAG: Final = turned(either(_BIT, BOOLEAN), int)
 """Handed on as 0 or 1, where verusd wants a number."""

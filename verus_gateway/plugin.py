@@ -19,14 +19,18 @@ from msgspec import Raw
 
 from verus_gateway.errors import DaemonError, DaemonUnavailable, InvalidParams, RpcError
 from verus_gateway.kinds import (
+    ADDRESS,
     AMOUNT,
     BOOLEAN,
+    CURRENCY,
     FLAG,
     HASH,
     HEIGHT,
     HEIGHT_TEXT,
     HEX,
+    IDENTITY,
     INTEGER,
+    OBJECT,
     SWITCH,
     TEXT,
     Json,
@@ -43,17 +47,22 @@ from verus_gateway.kinds import (
 )
 
 __all__ = [
+    "ADDRESS",
+    "ADMIN",
     "AMOUNT",
     "BOOLEAN",
     "BROADCAST",
+    "CURRENCY",
     "FLAG",
     "FOREVER",
     "HASH",
     "HEIGHT",
     "HEIGHT_TEXT",
     "HEX",
+    "IDENTITY",
     "INTEGER",
     "MEMPOOL",
+    "OBJECT",
     "PUBLIC",
     "READ",
     "SWITCH",
@@ -98,6 +107,8 @@ WALLET_BUILD: Final = "wallet-build"
 """Returns an unsigned transaction and spends nothing."""
 BROADCAST: Final = "broadcast"
 """Hands something to the network: a write, sent at most once."""
+ADMIN: Final = "admin"
+"""Tells about the node itself: peers, traffic, bans."""
 WALLET: Final = "wallet"
 """Touches the daemon's wallet; offered only where the configuration names the method."""
 

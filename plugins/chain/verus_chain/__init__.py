@@ -13,6 +13,7 @@ from verus_gateway.plugin import (
     Stale,
     either,
     integer,
+    members,
     method,
     optional,
     required,
@@ -21,7 +22,9 @@ from verus_gateway.plugin import (
 )
 
 # verusd wants a height as text; clients of the family send a number as often.
-BLOCK = either(HASH, HEIGHT_TEXT, turned(HEIGHT, str))
+HEIGHT_AS_TEXT = either(HEIGHT_TEXT, turned(HEIGHT, str))
+BLOCK = either(HASH, HEIGHT_AS_TEXT)
+TIME = integer("seconds since 1970", low=0, high=2**32 - 1)
 VERBOSITY = either(integer("0, 1 or 2", low=0, high=2, short=True), BOOLEAN)
 COMMAND = text("a command's name", pattern="[A-Za-z0-9_]*", longest=64)
 
@@ -133,6 +136,71 @@ METHODS = (
         scope=READ,
         ttl=MEMPOOL,  # the decoded form carries confirmations; one in the mempool may yet go
         fallback=Stale(86400),
+    ),
+    method(
+        "coinsupply",
+        optional("height", HEIGHT),
+        summary="Coins in existence at a height.",
+        scope=PUBLIC,
+        ttl=TIP,
+        fallback=Stale(3600),
+        cost=5,
+    ),
+    method(
+        "getblockdeltas",
+        required("hash", HASH),
+        summary="Every change of a balance in a block.",
+        scope=READ,
+        ttl=TIP,  # confirmations move with the tip
+        fallback=Stale(86400),
+        cost=5,
+    ),
+    method(
+        "getblockhashes",
+        required("high", TIME),
+        required("low", TIME),
+        optional("options", members({}, {"noOrphans": BOOLEAN, "logicalTimes": BOOLEAN})),
+        summary="Hashes of the blocks made between two moments.",
+        scope=READ,
+        ttl=TIP,
+        fallback=Stale(3600),
+        cost=5,
+    ),
+    method(
+        "getchaintxstats",
+        optional("nblocks", integer("a number of blocks", low=1, high=2**31 - 1)),
+        optional("blockhash", HASH),
+        summary="Number and rate of transactions.",
+        scope=READ,
+        ttl=TIP,
+        fallback=Stale(3600),
+        cost=2,
+    ),
+    method(
+        "gettxoutsetinfo",
+        summary="Statistics of all unspent outputs.",
+        scope=READ,
+        ttl=TIP,
+        fallback=Stale(86400),
+        cost=100,  # verusd reads its whole set for each
+    ),
+    method(
+        "getsaplingtree",
+        required("height", HEIGHT_AS_TEXT),
+        summary="State of the Sapling commitment tree at a height.",
+        scope=READ,
+        ttl=TIP,
+        fallback=Stale(86400),
+        cost=2,
+    ),
+    method(
+        "z_gettreestate",
+        required("block", BLOCK),
+        summary="State of the commitment trees at a block.",
+        scope=READ,
+        ttl=TIP,
+        fallback=Stale(86400),
+        cost=2,
     ),
     method(
         "help",
