@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import math
 import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,7 +14,7 @@ import verus_gateway
 from verus_gateway import app, config, demo, logs, registry, simulator
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
-from verus_gateway.plugin import Constant, Fallback, Stale, Ttl, UntilBlock
+from verus_gateway.openrpc import fallback_text, ttl_text
 from verus_gateway.registry import Registry, Row
 from verus_gateway.serve import serve
 
@@ -166,32 +165,6 @@ def _described(row: Row) -> dict[str, Any]:
         "retry": method.retry,
         "distribution": row.origin,
     }
-
-
-def ttl_text(ttl: Ttl) -> str:
-    """Return how long an answer is good, in one word."""
-    match ttl:
-        case UntilBlock(within=math.inf):
-            return "block"
-        case UntilBlock(within=within):
-            return f"block, {within:g} s"
-        case math.inf:
-            return "forever"
-        case _:
-            return f"{ttl:g} s"
-
-
-def fallback_text(fallback: Fallback) -> str:
-    """Return what stands in while verusd is away, in a word or two."""
-    match fallback:
-        case Stale(within=math.inf):
-            return "stale"
-        case Stale(within=within):
-            return f"stale {within:g} s"
-        case Constant():
-            return "constant"
-        case None:
-            return "-"
 
 
 def _print_table(methods: Registry, out: TextIO) -> None:

@@ -20,6 +20,9 @@ PLACEHOLDERS: Final = re.compile(
     r"change.?me|pass(word|wort)?\d*|secret\d*|default.*|example.*|verus.?rpc.?password|admin\d*|x+",
     re.IGNORECASE,
 )
+CHAIN_NAME: Final = r"[A-Za-z0-9_.-]{1,64}"
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret"})
 MOUNTED: Final = Path("/run/secrets")
 """Where container engines mount secrets: readable by all, but all is one user there."""
 
@@ -74,7 +77,7 @@ class VerusConfig(Struct, frozen=True, kw_only=True):
         str, Meta(description="verusd's own `.cookie`; read again after a 401")
     ] = ""
     chain: Annotated[
-        str, Meta(min_length=1, description="the chain's name, part of every cache key")
+        str, Meta(pattern=f"^{CHAIN_NAME}$", description="the chain's name: in keys, labels, paths")
     ] = "VRSC"
     connect_timeout: Annotated[float, Meta(gt=0, description="seconds to get a connection")] = 2.0
     request_timeout: Annotated[
@@ -132,6 +135,9 @@ class SecurityConfig(Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[
         tuple[str, ...], Meta(description='origins whose pages may call; `["*"]` for all')
     ] = ()
+    blocknotify_secret: Annotated[
+        Secret, Meta(description="what verusd's `-blocknotify` shows; without one, no route")
+    ] = Secret("")
     wallet_methods: Annotated[
         tuple[str, ...], Meta(description="methods of scope `wallet` that are offered")
     ] = ()
@@ -179,6 +185,9 @@ class Config(Struct, frozen=True, kw_only=True):
     """The whole file."""
 
     verus: VerusConfig = VerusConfig()
+    chains: Annotated[
+        dict[str, VerusConfig], Meta(description="`[chains.NAME]`: further daemons, as `[verus]`")
+    ] = {}
     server: ServerConfig = ServerConfig()
     security: SecurityConfig = SecurityConfig()
     auth: AuthConfig = AuthConfig()
@@ -246,6 +255,9 @@ def _faults(table: Any, kind: type[Struct], where: str) -> Iterator[str]:
             yield f"{name}: no such key{_nearest(key, known)}"
         elif isinstance(known[key], type) and issubclass(known[key], Struct):
             yield from _faults(value, known[key], f"{where}.{key}")
+        elif key == "chains" and isinstance(value, dict):
+            for chain, table in value.items():
+                yield from _faults(table, VerusConfig, f"{where}.{key}.{chain}")
         else:
             try:
                 msgspec.convert(value, known[key], dec_hook=_secret)
@@ -259,36 +271,58 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
 
 
 def _contradictions(config: Config) -> Iterator[str]:
-    verus = config.verus
-    sources = (verus.rpc_password, verus.rpc_password_file, verus.rpc_cookie_file)
-    if sum(map(bool, sources)) != 1:
-        yield ("verus: give exactly one of rpc_password, rpc_password_file and rpc_cookie_file")
-    if not verus.rpc_cookie_file and not verus.rpc_user:
-        yield "verus.rpc_user: is missing"
-    for key in ("rpc_password_file", "rpc_cookie_file"):
-        name = getattr(verus, key)
-        if key == "rpc_password_file" and name and not Path(name).is_file():
-            yield f"verus.{key}: {name} is no file"
+    for table, verus in _daemons(config):
+        sources = (verus.rpc_password, verus.rpc_password_file, verus.rpc_cookie_file)
+        if sum(map(bool, sources)) != 1:
+            yield f"{table}: give exactly one of rpc_password, rpc_password_file, rpc_cookie_file"
+        if not verus.rpc_cookie_file and not verus.rpc_user:
+            yield f"{table}.rpc_user: is missing"
+        if verus.rpc_password_file and not Path(verus.rpc_password_file).is_file():
+            yield f"{table}.rpc_password_file: {verus.rpc_password_file} is no file"
+    for name, verus in config.chains.items():
+        if re.fullmatch(CHAIN_NAME, name) is None:
+            yield f"chains.{name[:64]}: a chain's name is letters, digits, dots, - and _"
+        if name == config.verus.chain:
+            yield f"chains.{name}: is the chain of [verus]"
+        if verus.chain not in {name, VerusConfig().chain}:
+            yield f"chains.{name}.chain: the table's name is the chain's"
     if config.cache.max_entry_size > config.cache.max_size:
         yield "cache.max_entry_size: is over cache.max_size"
 
 
+def _daemons(config: Config) -> Iterator[tuple[str, VerusConfig]]:
+    yield "verus", config.verus
+    for name, verus in config.chains.items():
+        yield f"chains.{name}", verus
+
+
 def _weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Iterator[str]:
     if config.security.mode == "development":
-        if config.server.host not in {"127.0.0.1", "::1", "localhost"}:
+        if config.server.host not in LOOPBACK:
             yield "server.host: development mode listens on loopback only"
         return
-    verus = config.verus
-    literal = str(document.get("verus", {}).get("rpc_password", "")).startswith("${") is False
-    if verus.rpc_password:
-        yield from _weak("verus.rpc_password", verus.rpc_password.reveal())
-        if literal and _readable_by_all(path):
-            yield "verus.rpc_password: stands in a file that everybody may read (chmod 600)"
-    if verus.rpc_password_file:
-        file = Path(verus.rpc_password_file)
-        yield from _weak("verus.rpc_password_file", file.read_text("utf-8").strip())
-        if _readable_by_all(file):
-            yield f"verus.rpc_password_file: everybody may read {file} (chmod 600)"
+    secret = config.security.blocknotify_secret
+    if secret:
+        yield from _weak("security.blocknotify_secret", secret.reveal())
+    for table, verus in _daemons(config):
+        if verus.rpc_password:
+            yield from _weak(f"{table}.rpc_password", verus.rpc_password.reveal())
+        if verus.rpc_password_file:
+            file = Path(verus.rpc_password_file)
+            yield from _weak(f"{table}.rpc_password_file", file.read_text("utf-8").strip())
+            if _readable_by_all(file):
+                yield f"{table}.rpc_password_file: everybody may read {file} (chmod 600)"
+    for key in _literal_secrets(document, ""):
+        if _readable_by_all(path):
+            yield f"{key}: stands in a file that everybody may read (chmod 600)"
+
+
+def _literal_secrets(table: Mapping[str, Any], where: str) -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _literal_secrets(value, f"{where}{key}.")
+        elif key in SECRET_KEYS and not str(value).startswith("${"):
+            yield f"{where}{key}"
 
 
 def _weak(key: str, secret: str) -> Iterator[str]:

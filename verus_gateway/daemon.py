@@ -1,20 +1,13 @@
-"""The verusd dialect: what to send, and what each answer means.
-
-`interpret` is pure and holds the whole table of how verusd answers (its httprpc.cpp,
-rpc/server.cpp and libevent). `HttpDaemon` does the I/O: one session, deadlines, a size
-limit, and retries where asking twice is harmless.
-"""
+"""verusd over HTTP: one session, deadlines, a size limit, retries where they are harmless."""
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import aiohttp
-import msgspec
 from aiohttp import hdrs
 from msgspec import Raw
 from tenacity import (
@@ -26,116 +19,24 @@ from tenacity import (
 )
 
 from verus_gateway import rpc
+from verus_gateway.dialect import Question, interpret
 from verus_gateway.errors import (
     AnswerTooLarge,
     BadAnswer,
     BrokenOff,
-    DaemonError,
     OutcomeUnknown,
     Overloaded,
     Refused,
     RpcError,
     TimedOut,
     Unauthorized,
-    WarmingUp,
 )
-from verus_gateway.plugin import Params
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
-WARMING_UP: Final = -28
 ATTEMPTS: Final = 3
 KEEPALIVE: Final = 15.0
 """Seconds an idle connection is kept: half of verusd's own 30, so that ours ends first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One call to verusd.
-
-    Attributes:
-        method: verusd's command.
-        params: Its parameters in order.
-        retry: Whether asking twice is harmless; False is sent at most once.
-        deadline: When to give up, on the event loop's clock.
-    """
-
-    method: str
-    params: Params
-    retry: bool
-    deadline: float
-
-
-class Verusd(Protocol):
-    """The port to verusd, as the gateway sees it."""
-
-    async def ask(self, question: Question) -> Raw:
-        """Return the result, still encoded, or raise the `RpcError` that says why not."""
-        ...
-
-
-class _Reply(msgspec.Struct, gc=False):
-    result: Raw = Raw(b"")
-    error: Any = None
-    id: Any = None
-
-
-_replies: Final = msgspec.json.Decoder(_Reply)
-
-
-def interpret(status: int, body: bytes, number: int) -> Raw:
-    """Return the result that verusd's answer to request *number* holds.
-
-    Raises:
-        DaemonError: an error in verusd's own words.
-        WarmingUp, Overloaded, Unauthorized, Refused, BadAnswer: no answer; see `errors`.
-    """
-    reply = _reply(body)
-    if reply is None:
-        raise _no_reply(status, body)
-    # An error of the HTTP layer comes without our id; it is an answer all the same.
-    if reply.error is not None:
-        if reply.id != number and reply.id is not None:
-            raise BadAnswer("verusd answered another request")
-        raise _error(reply.error)
-    if reply.id != number:
-        raise BadAnswer("verusd answered another request")
-    if not bytes(reply.result):
-        raise BadAnswer("verusd's answer holds neither a result nor an error")
-    return reply.result
-
-
-def _reply(body: bytes) -> _Reply | None:
-    try:
-        return _replies.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _no_reply(status: int, body: bytes) -> RpcError:
-    match status:
-        case 401:
-            return Unauthorized("verusd refused the user name or password")
-        case 403:
-            return Unauthorized("verusd does not allow this address (rpcallowip)")
-        case 404:
-            return BadAnswer("there is no verusd at this path")
-        case 503:
-            return Refused("verusd is shutting down")
-        case 500 if body.startswith(b"Work queue depth exceeded"):
-            return Overloaded("verusd's work queue is full")
-        case _:
-            return BadAnswer(f"verusd's answer is not JSON-RPC (HTTP {status}, {len(body)} bytes)")
-
-
-def _error(error: Any) -> RpcError:
-    match error:
-        case {"code": int(code), "message": str(message)} if code == WARMING_UP:
-            return WarmingUp(message, retry_after=5.0)
-        case {"code": int(code), "message": str(message)}:
-            return DaemonError(message, code=code, data=error.get("data"))
-        case _:
-            return BadAnswer("verusd's error is none")
 
 
 class Credentials:

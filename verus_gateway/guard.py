@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TypeAlias
 
 from verus_gateway.breaker import Breaker, Change
-from verus_gateway.daemon import Question, Verusd
+from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import MethodNotFound, Overloaded, QueueTimeout, RpcError
 from verus_gateway.forbidden import FORBIDDEN
 from verus_gateway.gate import Gate

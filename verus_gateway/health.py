@@ -1,5 +1,6 @@
 """What is known, judged: healthy, degraded or unhealthy. Pure."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from verus_gateway.errors import Reason
 
 Status: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
+
+_RANK: Final[tuple[Status, ...]] = ("healthy", "degraded", "unhealthy")
 
 OLD_BLOCK: Final = 1800
 """Seconds without a block after which the daemon is not in step with its network."""
@@ -61,8 +64,14 @@ def _warnings(facts: Facts) -> list[str]:
     return found
 
 
-def report(facts: Facts, details: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Return the HTTP status and the body of ``GET /health``."""
-    status, warnings = judge(facts)
-    code = 503 if status == "unhealthy" else 200
-    return code, {"status": status, "warnings": warnings, **details}
+def report(chains: Mapping[str, Facts], details: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Return the HTTP status and the body of ``GET /health``: the worst of all chains."""
+    judged = {name: judge(facts) for name, facts in chains.items()}
+    worst = max((status for status, _ in judged.values()), key=_RANK.index)
+    warnings = [
+        warning if len(chains) == 1 else f"{name}: {warning}"
+        for name, (_, found) in judged.items()
+        for warning in found
+    ]
+    code = 503 if worst == "unhealthy" else 200
+    return code, {"status": worst, "warnings": warnings, **details}

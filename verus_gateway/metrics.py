@@ -12,7 +12,8 @@ from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
 
 from aioprometheus.collectors import Counter, Gauge, Histogram, Registry
 from aioprometheus.formats import text
@@ -72,17 +73,23 @@ class Timings:
         return made
 
 
-class Counts:
-    """Everything that is counted while the gateway works."""
+class HttpCounts:
+    """What is counted of HTTP, whatever the chain."""
+
+    def __init__(self) -> None:
+        self.responses: Tally[int] = Tally()
+        self.in_flight = 0
+        self.batches = 0
+
+
+class ChainCounts:
+    """What is counted of one chain's calls and of its daemon."""
 
     def __init__(self) -> None:
         self.calls: dict[tuple[str, str], Timings] = {}
         self.errors: Tally[tuple[str, str]] = Tally()
-        self.responses: Tally[int] = Tally()
         self.daemon: dict[str, Timings] = {}
         self.breaker: Tally[str] = Tally()
-        self.in_flight = 0
-        self.batches = 0
         self.blocks = 0
         self.reorgs = 0
 
@@ -121,21 +128,32 @@ def code_label(code: int) -> str:
     return str(code) if code in _VERUSD_CODES or code in _RPC_CODES else "other"
 
 
-Reading = Callable[[], float]
+Reading: TypeAlias = Callable[[], float]
+Gauges: TypeAlias = Mapping[str, tuple[str, Reading]]
+Labels: TypeAlias = dict[str, str]
 
 
 class Metrics:
-    """The collectors, filled from `Counts` and from gauges that are read at scrape time."""
+    """The collectors, filled at scrape time.
 
-    def __init__(self, counts: Counts, gauges: Mapping[str, tuple[str, Reading]]) -> None:
-        self._counts = counts
+    Args:
+        http: Counts of HTTP.
+        chains: From chain name to its counts and to the gauges that are read now.
+        gauges: Gauges of the process.
+    """
+
+    def __init__(
+        self, http: HttpCounts, chains: Mapping[str, tuple[ChainCounts, Gauges]], gauges: Gauges
+    ) -> None:
+        self._http = http
+        self._chains = chains
         self._gauges = gauges
         self._started = time.time()
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format 0.0.4."""
         registry = Registry()
-        for fill in (self._calls, self._totals, self._daemon, self._now, self._process):
+        for fill in (self._calls, self._daemons, self._tips, self._chain_gauges, self._process):
             fill(registry)
         return bytes(text.TextFormatter().marshall(registry))
 
@@ -145,77 +163,104 @@ class Metrics:
             "verus_gateway_call_seconds",
             "JSON-RPC calls by method and source of the answer, and how long they took",
             (
-                ({"method": m, "source": s}, timings)
-                for (m, s), timings in self._counts.calls.items()
+                ({"chain": chain, "method": method, "source": source}, timings)
+                for chain, (counts, _) in self._chains.items()
+                for (method, source), timings in counts.calls.items()
             ),
         )
         _counter(
             registry,
             "verus_gateway_errors_total",
             "JSON-RPC errors sent, by method and code",
-            (({"method": m, "code": c}, n) for (m, c), n in self._counts.errors.items()),
-        )
-        _counter(
-            registry,
-            "verus_gateway_http_responses_total",
-            "HTTP responses sent, by status",
-            (({"status": str(status)}, n) for status, n in self._counts.responses.items()),
+            (
+                ({"chain": chain, "method": method, "code": code}, number)
+                for chain, (counts, _) in self._chains.items()
+                for (method, code), number in counts.errors.items()
+            ),
         )
 
-    def _totals(self, registry: Registry) -> None:
-        counts = self._counts
-        for name, help, value in (
-            ("batches_total", "JSON-RPC batches taken", counts.batches),
-            ("tip_steps_total", "Times the newest block changed", counts.blocks),
-            ("tip_reorgs_total", "Times the newest block left its branch", counts.reorgs),
-        ):
-            _counter(registry, f"verus_gateway_{name}", help, [({}, value)])
+    def _daemons(self, registry: Registry) -> None:
+        _histogram(
+            registry,
+            "verus_gateway_daemon_call_seconds",
+            "Calls that reached the daemon, by outcome, and how long they took",
+            (
+                ({"chain": chain, "outcome": outcome}, timings)
+                for chain, (counts, _) in self._chains.items()
+                for outcome, timings in counts.daemon.items()
+            ),
+        )
         _counter(
             registry,
             "verus_gateway_breaker_changes_total",
             "Changes of the breaker, by the state entered",
             (
-                ({"state": state}, counts.breaker[state])
+                ({"chain": chain, "state": state}, counts.breaker[state])
+                for chain, (counts, _) in self._chains.items()
                 for state in ("closed", "open", "half_open")
             ),
         )
 
-    def _daemon(self, registry: Registry) -> None:
-        _histogram(
-            registry,
-            "verus_gateway_daemon_call_seconds",
-            "Calls that reached the daemon, by outcome, and how long they took",
-            (({"outcome": outcome}, timings) for outcome, timings in self._counts.daemon.items()),
-        )
+    def _tips(self, registry: Registry) -> None:
+        for name, help, read in (
+            ("steps", "Times the newest block changed", attrgetter("blocks")),
+            ("reorgs", "Times the newest block left its branch", attrgetter("reorgs")),
+        ):
+            _counter(
+                registry,
+                f"verus_gateway_tip_{name}_total",
+                help,
+                (({"chain": chain}, read(counts)) for chain, (counts, _) in self._chains.items()),
+            )
 
-    def _now(self, registry: Registry) -> None:
-        _gauge(registry, "in_flight", "HTTP requests being answered now", self._counts.in_flight)
-        for name, (help, read) in self._gauges.items():
-            _gauge(registry, name, help, read())
+    def _chain_gauges(self, registry: Registry) -> None:
+        made: dict[str, Gauge] = {}
+        for chain, (_, gauges) in self._chains.items():
+            for name, (help, read) in gauges.items():
+                gauge = made.get(name)
+                if gauge is None:
+                    gauge = made[name] = _gauge(registry, f"verus_gateway_{name}", help)
+                gauge.set({"chain": chain}, read())
 
     def _process(self, registry: Registry) -> None:
-        info = Gauge("verus_gateway_info", "The version that runs", registry=registry)
+        _counter(
+            registry,
+            "verus_gateway_http_responses_total",
+            "HTTP responses sent, by status",
+            (({"status": str(status)}, n) for status, n in self._http.responses.items()),
+        )
+        _counter(
+            registry,
+            "verus_gateway_batches_total",
+            "JSON-RPC batches taken",
+            [({}, self._http.batches)],
+        )
+        for name, (help, read) in self._gauges.items():
+            _gauge(registry, f"verus_gateway_{name}", help).set({}, read())
+        for name, help, value in (
+            ("verus_gateway_in_flight", "HTTP requests being answered", self._http.in_flight),
+            ("process_start_time_seconds", "When the process started", self._started),
+            ("process_resident_memory_bytes", "Resident memory", _resident()),
+        ):
+            _gauge(registry, name, help).set({}, value)
+        info = _gauge(registry, "verus_gateway_info", "The version that runs")
         info.set({"version": verus_gateway.__version__}, 1)
-        start = Gauge("process_start_time_seconds", "When it started", registry=registry)
-        start.set({}, self._started)
-        memory = Gauge("process_resident_memory_bytes", "Resident memory", registry=registry)
-        memory.set({}, _resident())
 
 
 def _counter(
-    registry: Registry, name: str, help: str, values: Iterable[tuple[dict[str, str], int]]
+    registry: Registry, name: str, help: str, values: Iterable[tuple[Labels, int]]
 ) -> None:
     counter = Counter(name, help, registry=registry)
     for labels, value in values:
         counter.set(labels, value)
 
 
-def _gauge(registry: Registry, name: str, help: str, value: float) -> None:
-    Gauge(f"verus_gateway_{name}", help, registry=registry).set({}, value)
+def _gauge(registry: Registry, name: str, help: str) -> Gauge:
+    return Gauge(name, help, registry=registry)
 
 
 def _histogram(
-    registry: Registry, name: str, help: str, values: Iterable[tuple[dict[str, str], Timings]]
+    registry: Registry, name: str, help: str, values: Iterable[tuple[Labels, Timings]]
 ) -> None:
     histogram: Any = Histogram(name, help, registry=registry, buckets=SECONDS)
     for labels, timings in values:

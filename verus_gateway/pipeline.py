@@ -11,7 +11,7 @@ import msgspec
 from verus_gateway import cache, rpc
 from verus_gateway.auth import Caller
 from verus_gateway.cache import Cache, Entry, Flights
-from verus_gateway.daemon import Verusd
+from verus_gateway.dialect import Verusd
 from verus_gateway.errors import DaemonUnavailable, InternalError, RpcError
 from verus_gateway.guard import Line
 from verus_gateway.plugin import Constant, Method, Params
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 Source: TypeAlias = Literal["daemon", "cache", "stale", "default"]
 Clock: TypeAlias = Callable[[], float]
 
+DISCOVER: Final = "rpc.discover"
+"""The one method that is the gateway's own (OpenRPC, service discovery)."""
 UNKNOWN: Final = "unknown"
 """The label of calls that name no offered method."""
 
@@ -62,6 +64,7 @@ class Pipeline:
         methods: What is offered.
         kept: The cache.
         fresh: Whether kept answers may be served while verusd is well.
+        discover: The OpenRPC document for a set of scopes.
         tip: The newest block, on which freshness depends.
         daemon: The guarded way to verusd.
         chain: The chain's name, part of every key.
@@ -78,6 +81,7 @@ class Pipeline:
         chain: str,
         timeout: float,
         fresh: bool = True,
+        discover: Callable[[frozenset[str]], bytes],
     ) -> None:
         self._methods = methods
         self._cache = kept
@@ -86,6 +90,7 @@ class Pipeline:
         self._chain = chain
         self._timeout = timeout
         self._fresh = fresh
+        self._discover = discover
         self._flights = Flights()
         self._writes: set[asyncio.Task[Entry]] = set()
 
@@ -96,6 +101,8 @@ class Pipeline:
 
     def look(self, call: Call, caller: Caller) -> Answer | Miss:
         """Check *call*, and answer it from memory where a fresh answer is there."""
+        if call.method == DISCOVER:
+            return Answer(self._discover(caller.scopes), "cache")
         method = self._methods.find(call.method)
         caller.require(method.scope)
         params = method.read(call.params)
@@ -117,7 +124,7 @@ class Pipeline:
 
     def label(self, name: str) -> str:
         """Return the metrics label for a method's name, whoever wrote it."""
-        return name if name in self._methods else UNKNOWN
+        return name if name in self._methods or name == DISCOVER else UNKNOWN
 
     async def drain(self, seconds: float) -> None:
         """Wait for writes under way, whose callers have left, but not for ever."""

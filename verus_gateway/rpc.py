@@ -195,7 +195,7 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0][:120]
 
 
-def result(call: Call, value: bytes, degraded: bytes = b"") -> tuple[bytes, bytes, bytes]:
+def result(call: Member, value: bytes, degraded: bytes = b"") -> tuple[bytes, bytes, bytes]:
     """Return the answer to *call* in three parts, so that a large *value* need not be copied.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Raw
 
 from verus_gateway import rpc
-from verus_gateway.daemon import Question
+from verus_gateway.dialect import Question
 from verus_gateway.errors import Refused, RpcError
 from verus_gateway.plugin import Json, Method
 

@@ -1,11 +1,13 @@
 """What the newest block is, and the generation of answers that follows from it.
 
 A cheap poll (``getbestblockhash``; ``getblockheader`` only when the hash has changed) moves
-the generation on a new block and on a reorganisation. A poll that fails makes the tip
-unconfirmed at once: from then on nothing that depends on it counts as fresh.
+the generation on a new block and on a reorganisation; verusd may also announce a block
+(``-blocknotify``), which moves it at once and brings the next poll forward. A poll that
+fails makes the tip unconfirmed: from then on nothing that depends on it counts as fresh.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +20,8 @@ from verus_gateway.plugin import Daemon, Json, decode
 Clock: TypeAlias = Callable[[], float]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
+REMEMBERED: Final = 64
+"""Hashes that were the tip: an announcement that comes late must not bring one back."""
 MISSED_POLLS: Final = 3
 """After so many poll intervals without an answer the tip counts as unconfirmed."""
 
@@ -63,6 +67,9 @@ class Tip:
         self._clock = clock
         self._listeners: list[Callable[[Step], None]] = []
         self._confirmed_at: float | None = None
+        self._hash = ""
+        self._seen: deque[str] = deque(maxlen=REMEMBERED)
+        self._wake = asyncio.Event()
         self._away_listeners: list[Callable[[RpcError | None], None]] = []
         self.block: Block | None = None
         self.branch = 0
@@ -76,11 +83,11 @@ class Tip:
     @property
     def generation(self) -> str | None:
         """The newest block's hash, or None while it is not known for sure."""
-        if self.block is None or self._confirmed_at is None:
+        if self._confirmed_at is None:
             return None
         if self._clock() - self._confirmed_at > MISSED_POLLS * self._interval:
             return None
-        return self.block.hash
+        return self._hash
 
     @property
     def age(self) -> float | None:
@@ -94,6 +101,17 @@ class Tip:
     def listen_away(self, listener: Callable[[RpcError | None], None]) -> None:
         """Call *listener* with the error when the daemon goes away, with None when it is back."""
         self._away_listeners.append(listener)
+
+    def announce(self, hash: str) -> None:
+        """Take *hash* as the newest block, on verusd's own word, and look at once.
+
+        A hash that was the tip before is a late announcement: it brings the look forward and
+        moves nothing.
+        """
+        if hash not in self._seen:
+            self._turn_to(hash)
+            self._confirmed_at = self._clock()
+        self._wake.set()
 
     def doubt(self) -> None:
         """Take the tip as unconfirmed until the next poll that succeeds."""
@@ -110,20 +128,33 @@ class Tip:
             self._note(None)
 
     async def watch(self, sleep: Sleep = asyncio.sleep) -> None:
-        """Poll for ever."""
+        """Poll for ever, at each interval and at each announcement."""
         while True:
+            self._wake.clear()
             await self.poll()
-            await sleep(self._interval)
+            pause = asyncio.ensure_future(sleep(self._interval))
+            woken = asyncio.ensure_future(self._wake.wait())
+            try:
+                await asyncio.wait([pause, woken], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                woken.cancel()
 
     async def _ask(self) -> None:
         asked_at = self._clock()
         best = decode(await self._daemon.call("getbestblockhash"))
         if not isinstance(best, str):
             raise BadAnswer("getbestblockhash gave no text")
-        if self.block is None or best != self.block.hash:
-            new = _block(decode(await self._daemon.call("getblockheader", best)))
-            await self._move(new)
+        # Before anything else is awaited: what was kept under the old tip is old from now on.
+        self._turn_to(best)
         self._confirmed_at = asked_at
+        if self.block is None or best != self.block.hash:
+            await self._move(_block(decode(await self._daemon.call("getblockheader", best))))
+
+    def _turn_to(self, hash: str) -> None:
+        if hash != self._hash:
+            self._hash = hash
+            self._seen.append(hash)
 
     async def _move(self, new: Block) -> None:
         old = self.block

@@ -21,6 +21,7 @@ _PREFLIGHT: Final = {
 
 
 @routes.options("/")
+@routes.options("/chain/{chain}")
 async def preflight(request: web.Request) -> web.Response:
     """Say to a browser whether the page's origin may call."""
     response = web.Response(status=204, headers={hdrs.ALLOW: "OPTIONS, POST"})

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from verus_gateway.auth import Caller
 from verus_gateway.health import Facts
-from verus_gateway.metrics import Counts, Metrics
+from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
 
 
@@ -30,6 +30,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     origins: frozenset[str]
 
 
+class Served(msgspec.Struct, frozen=True):
+    """What answers the calls of one chain, and where they are counted."""
+
+    pipeline: Pipeline
+    counts: ChainCounts
+
+
 class Drain:
     """Whether the process is on its way out."""
 
@@ -37,11 +44,16 @@ class Drain:
         self.draining = False
 
 
-PIPELINE: Final = web.AppKey("PIPELINE", Pipeline)
-COUNTS: Final = web.AppKey("COUNTS", Counts)
+CHAINS: Final[web.AppKey[dict[str, Served]]] = web.AppKey("CHAINS")
+"""From a chain's name, "" for the default one, to what answers its calls."""
+COUNTS: Final = web.AppKey("COUNTS", HttpCounts)
 METRICS: Final = web.AppKey("METRICS", Metrics)
 LIMITS: Final = web.AppKey("LIMITS", Limits)
 ANONYMOUS: Final = web.AppKey("ANONYMOUS", Caller)
 DRAIN: Final = web.AppKey("DRAIN", Drain)
-FACTS: Final[web.AppKey[Callable[[], tuple[Facts, dict[str, Any]]]]] = web.AppKey("FACTS")
+FACTS: Final[web.AppKey[Callable[[], tuple[dict[str, Facts], dict[str, Any]]]]] = web.AppKey(
+    "FACTS"
+)
+DISCOVER: Final[web.AppKey[Callable[[frozenset[str]], bytes]]] = web.AppKey("DISCOVER")
+BLOCKNOTIFY: Final[web.AppKey[Callable[[str, str, bytes], None]]] = web.AppKey("BLOCKNOTIFY")
 REQUEST_ID: Final = web.RequestKey("REQUEST_ID", str)

@@ -7,11 +7,13 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from verus_gateway import rpc
+from verus_gateway.auth import Caller
 from verus_gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
     InternalError,
     LoginRequired,
+    NoSuchPath,
     RateLimited,
     RpcError,
     ScopeMissing,
@@ -19,7 +21,7 @@ from verus_gateway.errors import (
 )
 from verus_gateway.pipeline import UNKNOWN, Answer, Miss
 from verus_gateway.web.cors import allow
-from verus_gateway.web.keys import ANONYMOUS, COUNTS, LIMITS, PIPELINE, Limits
+from verus_gateway.web.keys import ANONYMOUS, CHAINS, COUNTS, LIMITS, Limits, Served
 from verus_gateway.web.parts import Parts
 
 routes = web.RouteTableDef()
@@ -37,18 +39,20 @@ _BADNESS: Final = {"daemon": 0, "cache": 0, "stale": 1, "default": 2}
 
 
 @routes.post("/")
+@routes.post("/chain/{chain}")
 async def endpoint(request: web.Request) -> web.StreamResponse:
     """Answer one call or a batch."""
     limits = request.app[LIMITS]
+    served = request.app[CHAINS].get(request.match_info.get("chain", ""))
+    if served is None:
+        raise NoSuchPath("no chain has this name")
     _check_media_type(request)
     message = rpc.decode(await _body(request, limits), limits.batch)
     if isinstance(message, list):
-        response = await _batch(request, message, limits)
-    elif isinstance(message, rpc.Refusal):
-        request.app[COUNTS].error(UNKNOWN, message.error)
-        response = _failed(message.error, message.id, v2=message.v2)
+        request.app[COUNTS].batches += 1
+        response = await _batch(served, message, request.app[ANONYMOUS], limits)
     else:
-        response = await _single(request, message)
+        response = await _single(served, message, request.app[ANONYMOUS])
     allow(request, response, limits.origins)
     return response
 
@@ -79,9 +83,9 @@ async def _body(request: web.Request, limits: Limits) -> bytes:
         raise BodyTimeout(f"the body did not arrive within {limits.body_seconds:g} s") from None
 
 
-async def _single(request: web.Request, call: rpc.Call) -> web.Response:
-    outcome = await _outcome(request, call)
-    if call.notification:
+async def _single(served: Served, call: rpc.Member, caller: Caller) -> web.Response:
+    outcome = await _outcome(served, call, caller)
+    if isinstance(call, rpc.Call) and call.notification:
         return web.Response(status=204)
     if isinstance(outcome, RpcError):
         return _failed(outcome, call.id, v2=call.v2)
@@ -91,17 +95,16 @@ async def _single(request: web.Request, call: rpc.Call) -> web.Response:
 
 
 async def _batch(
-    request: web.Request, members: list[rpc.Member], limits: Limits
-) -> web.StreamResponse:
-    request.app[COUNTS].batches += 1
-    outcomes = await asyncio.gather(*(_outcome(request, member) for member in members))
+    served: Served, members: list[rpc.Member], caller: Caller, limits: Limits
+) -> web.Response:
+    outcomes = await asyncio.gather(*(_outcome(served, member, caller) for member in members))
     parts: list[bytes] = []
     left = limits.batch_results
     for member, outcome in zip(members, outcomes, strict=True):
         if isinstance(member, rpc.Call) and member.notification:
             continue
         parts.append(b"," if parts else b"[")
-        if isinstance(outcome, Answer) and isinstance(member, rpc.Call):
+        if isinstance(outcome, Answer):
             left -= len(outcome.value)
             if left >= 0:
                 parts += rpc.result(member, outcome.value, _degraded(outcome))
@@ -117,16 +120,15 @@ async def _batch(
     return _json(tuple(parts), headers)
 
 
-async def _outcome(request: web.Request, member: rpc.Member) -> Answer | RpcError:
+async def _outcome(served: Served, member: rpc.Member, caller: Caller) -> Answer | RpcError:
     """Return the answer or the error of one call, counted."""
-    counts = request.app[COUNTS]
+    counts, pipeline = served.counts, served.pipeline
     if isinstance(member, rpc.Refusal):
         counts.error(UNKNOWN, member.error)
         return member.error
     began = perf_counter()
-    pipeline = request.app[PIPELINE]
     try:
-        answer = pipeline.look(member, request.app[ANONYMOUS])
+        answer = pipeline.look(member, caller)
         if isinstance(answer, Miss):
             answer = await pipeline.fetch(answer)
     except RpcError as error:
