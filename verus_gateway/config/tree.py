@@ -1,30 +1,14 @@
-"""What an operator may set: one frozen tree, read once from TOML, every fault named."""
+"""What an operator may set: one frozen tree, each key with its type, unit and default."""
 
-import difflib
-import re
-import stat
-import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias, get_type_hints
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
-from verus_gateway.errors import ConfigError
-
 Mode: TypeAlias = Literal["production", "development"]
 
-SHORTEST_SECRET: Final = 16
-PLACEHOLDERS: Final = re.compile(
-    r"change.?me|pass(word|wort)?\d*|secret\d*|default.*|example.*|verus.?rpc.?password|admin\d*|x+",
-    re.IGNORECASE,
-)
 CHAIN_NAME: Final = r"[A-Za-z0-9_.-]{1,64}"
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret"})
-MOUNTED: Final = Path("/run/secrets")
-"""Where container engines mount secrets: readable by all, but all is one user there."""
 
 
 class Secret:
@@ -194,148 +178,6 @@ class Config(Struct, frozen=True, kw_only=True):
     cache: CacheConfig = CacheConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()
-
-
-def load(path: Path, environment: Mapping[str, str]) -> Config:
-    """Read *path*; a value ``"${NAME}"`` is taken from *environment*.
-
-    Raises:
-        ConfigError: one line for each fault, with file and key.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    faults: list[str] = []
-    filled = _filled(document, environment, "", faults)
-    faults += _faults(filled, Config, "")
-    if faults:
-        raise ConfigError(*(f"{path}: {fault}" for fault in faults))
-    config: Config = msgspec.convert(filled, Config, dec_hook=_secret)
-    wrong = [*_contradictions(config), *_weaknesses(config, document, path)]
-    if wrong:
-        raise ConfigError(*(f"{path}: {fault}" for fault in wrong))
-    return config
-
-
-def _filled(value: Any, environment: Mapping[str, str], where: str, faults: list[str]) -> Any:
-    # Filled in after parsing, so that a secret can never be read as TOML.
-    match value:
-        case dict():
-            return {
-                key: _filled(member, environment, f"{where}.{key}", faults)
-                for key, member in value.items()
-            }
-        case str() if value.startswith("${") and value.endswith("}"):
-            name = value[2:-1]
-            if name not in environment:
-                faults.append(f"{where[1:]}: the environment has no {name}")
-            return environment.get(name, "")
-        case _:
-            return value
-
-
-def _secret(kind: type, value: Any) -> Any:
-    if kind is Secret and isinstance(value, str):
-        return Secret(value)
-    raise ValueError("Expected `str`")
-
-
-def _faults(table: Any, kind: type[Struct], where: str) -> Iterator[str]:
-    if not isinstance(table, dict):
-        yield f"{where[1:]}: is a table"
-        return
-    known = get_type_hints(kind, include_extras=True)
-    for key, value in table.items():
-        name = f"{where}.{key}"[1:]
-        if key not in known:
-            yield f"{name}: no such key{_nearest(key, known)}"
-        elif isinstance(known[key], type) and issubclass(known[key], Struct):
-            yield from _faults(value, known[key], f"{where}.{key}")
-        elif key == "chains" and isinstance(value, dict):
-            for chain, table in value.items():
-                yield from _faults(table, VerusConfig, f"{where}.{key}.{chain}")
-        else:
-            try:
-                msgspec.convert(value, known[key], dec_hook=_secret)
-            except msgspec.ValidationError as error:
-                yield f"{name}: {error}"
-
-
-def _nearest(key: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(key, known, 1, 0.5)
-    return f", did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-
-
-def _contradictions(config: Config) -> Iterator[str]:
-    for table, verus in _daemons(config):
-        sources = (verus.rpc_password, verus.rpc_password_file, verus.rpc_cookie_file)
-        if sum(map(bool, sources)) != 1:
-            yield f"{table}: give exactly one of rpc_password, rpc_password_file, rpc_cookie_file"
-        if not verus.rpc_cookie_file and not verus.rpc_user:
-            yield f"{table}.rpc_user: is missing"
-        if verus.rpc_password_file and not Path(verus.rpc_password_file).is_file():
-            yield f"{table}.rpc_password_file: {verus.rpc_password_file} is no file"
-    for name, verus in config.chains.items():
-        if re.fullmatch(CHAIN_NAME, name) is None:
-            yield f"chains.{name[:64]}: a chain's name is letters, digits, dots, - and _"
-        if name == config.verus.chain:
-            yield f"chains.{name}: is the chain of [verus]"
-        if verus.chain not in {name, VerusConfig().chain}:
-            yield f"chains.{name}.chain: the table's name is the chain's"
-    if config.cache.max_entry_size > config.cache.max_size:
-        yield "cache.max_entry_size: is over cache.max_size"
-
-
-def _daemons(config: Config) -> Iterator[tuple[str, VerusConfig]]:
-    yield "verus", config.verus
-    for name, verus in config.chains.items():
-        yield f"chains.{name}", verus
-
-
-def _weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Iterator[str]:
-    if config.security.mode == "development":
-        if config.server.host not in LOOPBACK:
-            yield "server.host: development mode listens on loopback only"
-        return
-    secret = config.security.blocknotify_secret
-    if secret:
-        yield from _weak("security.blocknotify_secret", secret.reveal())
-    for table, verus in _daemons(config):
-        if verus.rpc_password:
-            yield from _weak(f"{table}.rpc_password", verus.rpc_password.reveal())
-        if verus.rpc_password_file:
-            file = Path(verus.rpc_password_file)
-            yield from _weak(f"{table}.rpc_password_file", file.read_text("utf-8").strip())
-            if _readable_by_all(file):
-                yield f"{table}.rpc_password_file: everybody may read {file} (chmod 600)"
-    for key in _literal_secrets(document, ""):
-        if _readable_by_all(path):
-            yield f"{key}: stands in a file that everybody may read (chmod 600)"
-
-
-def _literal_secrets(table: Mapping[str, Any], where: str) -> Iterator[str]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _literal_secrets(value, f"{where}{key}.")
-        elif key in SECRET_KEYS and not str(value).startswith("${"):
-            yield f"{where}{key}"
-
-
-def _weak(key: str, secret: str) -> Iterator[str]:
-    if PLACEHOLDERS.fullmatch(secret):
-        yield f"{key}: is a placeholder; production needs a secret of its own"
-    elif len(secret) < SHORTEST_SECRET:
-        yield f"{key}: is shorter than {SHORTEST_SECRET} characters"
-
-
-def _readable_by_all(file: Path) -> bool:
-    if file.absolute().is_relative_to(MOUNTED):
-        return False
-    return bool(file.stat().st_mode & stat.S_IROTH)
 
 
 def reference() -> Iterator[tuple[str, str, str, str]]:

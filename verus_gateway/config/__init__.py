@@ -1,0 +1,33 @@
+"""What an operator may set, and reading it."""
+
+from verus_gateway.config.reader import load
+from verus_gateway.config.tree import (
+    AuthConfig,
+    BreakerConfig,
+    CacheConfig,
+    Config,
+    LoggingConfig,
+    MetricsConfig,
+    Mode,
+    Secret,
+    SecurityConfig,
+    ServerConfig,
+    VerusConfig,
+    reference,
+)
+
+__all__ = [
+    "AuthConfig",
+    "BreakerConfig",
+    "CacheConfig",
+    "Config",
+    "LoggingConfig",
+    "MetricsConfig",
+    "Mode",
+    "Secret",
+    "SecurityConfig",
+    "ServerConfig",
+    "VerusConfig",
+    "load",
+    "reference",
+]

@@ -1,0 +1,107 @@
+"""What a configuration must not say although each of its keys is well formed."""
+
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from verus_gateway.config.tree import CHAIN_NAME, Config, VerusConfig
+
+SHORTEST_SECRET: Final = 16
+PLACEHOLDERS: Final = re.compile(
+    r"change.?me|pass(word|wort)?\d*|secret\d*|default.*|example.*|verus.?rpc.?password|admin\d*|x+",
+    re.IGNORECASE,
+)
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret"})
+MOUNTED: Final = Path("/run/secrets")
+"""Where container engines mount secrets: readable by all, but all is one user there."""
+
+
+def contradictions(config: Config) -> Iterator[str]:
+    """Yield what cannot be meant, whatever the mode."""
+    for table, verus in _daemons(config):
+        yield from _of_daemon(table, verus)
+    for name, verus in config.chains.items():
+        yield from _of_chain(config, name, verus)
+    if config.cache.max_entry_size > config.cache.max_size:
+        yield "cache.max_entry_size: is over cache.max_size"
+
+
+def _of_daemon(table: str, verus: VerusConfig) -> Iterator[str]:
+    sources = (verus.rpc_password, verus.rpc_password_file, verus.rpc_cookie_file)
+    if sum(map(bool, sources)) != 1:
+        yield f"{table}: give exactly one of rpc_password, rpc_password_file, rpc_cookie_file"
+    if not verus.rpc_cookie_file and not verus.rpc_user:
+        yield f"{table}.rpc_user: is missing"
+    if verus.rpc_password_file and not Path(verus.rpc_password_file).is_file():
+        yield f"{table}.rpc_password_file: {verus.rpc_password_file} is no file"
+
+
+def _of_chain(config: Config, name: str, verus: VerusConfig) -> Iterator[str]:
+    if re.fullmatch(CHAIN_NAME, name) is None:
+        yield f"chains.{name[:64]}: a chain's name is letters, digits, dots, - and _"
+    if name == config.verus.chain:
+        yield f"chains.{name}: is the chain of [verus]"
+    if verus.chain not in {name, VerusConfig().chain}:
+        yield f"chains.{name}.chain: the table's name is the chain's"
+
+
+def _daemons(config: Config) -> Iterator[tuple[str, VerusConfig]]:
+    yield "verus", config.verus
+    for name, verus in config.chains.items():
+        yield f"chains.{name}", verus
+
+
+def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Yield what production must not be started with; development only listens on loopback.
+
+    Args:
+        config: What the file says, filled in.
+        document: The file as written, to tell a literal secret from a named one.
+        path: The file, whose mode matters where it holds a secret.
+    """
+    if config.security.mode == "development":
+        if config.server.host not in LOOPBACK:
+            yield "server.host: development mode listens on loopback only"
+        return
+    secret = config.security.blocknotify_secret
+    if secret:
+        yield from _weak("security.blocknotify_secret", secret.reveal())
+    for table, verus in _daemons(config):
+        yield from _weak_password(table, verus)
+    for key in _literal_secrets(document, ""):
+        if _readable_by_all(path):
+            yield f"{key}: stands in a file that everybody may read (chmod 600)"
+
+
+def _weak_password(table: str, verus: VerusConfig) -> Iterator[str]:
+    if verus.rpc_password:
+        yield from _weak(f"{table}.rpc_password", verus.rpc_password.reveal())
+    if verus.rpc_password_file:
+        file = Path(verus.rpc_password_file)
+        yield from _weak(f"{table}.rpc_password_file", file.read_text("utf-8").strip())
+        if _readable_by_all(file):
+            yield f"{table}.rpc_password_file: everybody may read {file} (chmod 600)"
+
+
+def _literal_secrets(table: Mapping[str, Any], where: str) -> Iterator[str]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _literal_secrets(value, f"{where}{key}.")
+        elif key in SECRET_KEYS and not str(value).startswith("${"):
+            yield f"{where}{key}"
+
+
+def _weak(key: str, secret: str) -> Iterator[str]:
+    if PLACEHOLDERS.fullmatch(secret):
+        yield f"{key}: is a placeholder; production needs a secret of its own"
+    elif len(secret) < SHORTEST_SECRET:
+        yield f"{key}: is shorter than {SHORTEST_SECRET} characters"
+
+
+def _readable_by_all(file: Path) -> bool:
+    if file.absolute().is_relative_to(MOUNTED):
+        return False
+    return bool(file.stat().st_mode & stat.S_IROTH)
