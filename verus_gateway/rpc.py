@@ -8,7 +8,7 @@ client wrote, fractions are `Decimal`, integers have any size up to 4300 digits.
 import json  # noqa: TID251  its object_pairs_hook is the only duplicate-key check at C speed
 import math
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn, TypeAlias
 
 import msgspec
@@ -84,7 +84,7 @@ def decode(body: bytes, max_batch: int = 100) -> Member | list[Member]:
         message = _decoder.decode(body)
     except RecursionError:
         raise ParseError("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
         raise ParseError(f"not JSON: {_first_line(error)}") from None
     if isinstance(message, _Envelope):
         if body.count(b":") != _keys_of(message):
@@ -174,7 +174,7 @@ def _member(message: Any) -> Member:
         elif not isinstance(params, list | dict):
             _invalid('"params" is an array or an object')
     except InvalidRequest as error:
-        return Refusal(error, id if _is_id(id) else NULL, v2)
+        return Refusal(error, (id if _is_id(id) else b"") or NULL, v2)
     return Call(method, params, id or NULL, v2, v2 and not id)
 
 
