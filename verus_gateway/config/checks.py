@@ -80,10 +80,20 @@ def _weak_password(table: str, verus: VerusConfig) -> Iterator[str]:
     if verus.rpc_password:
         yield from _weak(f"{table}.rpc_password", verus.rpc_password.reveal())
     if verus.rpc_password_file:
-        file = Path(verus.rpc_password_file)
-        yield from _weak(f"{table}.rpc_password_file", file.read_text("utf-8").strip())
-        if _readable_by_all(file):
-            yield f"{table}.rpc_password_file: everybody may read {file} (chmod 600)"
+        yield from _weak_file(f"{table}.rpc_password_file", Path(verus.rpc_password_file))
+
+
+def _weak_file(key: str, file: Path) -> Iterator[str]:
+    if not file.is_file():
+        return  # named among the contradictions
+    try:
+        secret = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        yield f"{key}: {file} cannot be read as text"
+        return
+    yield from _weak(key, secret)
+    if _readable_by_all(file):
+        yield f"{key}: everybody may read {file} (chmod 600)"
 
 
 def _literal_secrets(table: Mapping[str, Any], where: str) -> Iterator[str]:
