@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 done; 2 wrong config, plugin or usage, in a line for each fault; 1 anything else.
     """
-    arguments = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["simulate"]:  # a program of its own, with options of its own
+        return simulator.main(words[1:])
+    arguments = _parser().parse_args(words)
     try:
         status: int = arguments.command(arguments)
     except StartupError as error:
@@ -67,9 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="as one JSON array")
     command.set_defaults(command=_methods)
 
-    command = commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
-    command.add_argument("rest", nargs=argparse.REMAINDER)
-    command.set_defaults(command=_simulate)
+    commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
 
     command = commands.add_parser("demo", help="run the gateway in front of a simulated verusd")
     command.add_argument("--port", type=int, default=8080, help="of the gateway (8080)")
@@ -184,10 +185,6 @@ def _print_table(methods: Registry, out: TextIO) -> None:
     for cells in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         out.write(line.rstrip() + "\n")
-
-
-def _simulate(arguments: argparse.Namespace) -> int:
-    return simulator.main(arguments.rest)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

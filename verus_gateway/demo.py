@@ -1,10 +1,13 @@
 """The gateway in front of a simulated verusd, and what to type to see it work."""
 
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +51,7 @@ def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> in
         file.write_text(password, "utf-8")
         simulator = _start_simulator(plan, file)
         try:
+            _wait_for(simulator, plan.simulator_port)
             gateway = app.load(_config(plan, password))
             with logs.writing("info", "text"):
                 run_loop(
@@ -76,6 +80,19 @@ def _start_simulator(plan: Plan, password_file: Path) -> "subprocess.Popen[bytes
     return subprocess.Popen(  # noqa: S603  our own interpreter and module
         command, stdout=subprocess.DEVNULL, start_new_session=True
     )
+
+
+def _wait_for(simulator: "subprocess.Popen[bytes]", port: int) -> None:
+    ends = time.monotonic() + START_SECONDS
+    while time.monotonic() < ends:
+        try:
+            simulator.wait(0.05)
+        except subprocess.TimeoutExpired:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+                return
+        else:
+            break
+    raise OSError("the simulated verusd did not start")
 
 
 def _config(plan: Plan, password: str) -> Config:

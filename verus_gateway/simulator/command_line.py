@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
         where = f"{simulator.settings.host}:{simulator.settings.port}"
         control = simulator.settings.control_port
         ports = where if control is None else f"{where} or 127.0.0.1:{control}"
-        return _complain(f"cannot listen on {ports}: {error.strerror}", 1)
+        return _complain(f"cannot listen on {ports}: {str(error.strerror).partition(' (')[0]}", 1)
     return 0
 
 

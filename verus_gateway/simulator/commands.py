@@ -112,7 +112,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The commands of one category, as ``help`` groups them; "hidden" is not listed."""
+    """The commands of one category, as ``help`` groups them."""
 
     category: str
     commands: Sequence[Command]
@@ -133,10 +133,9 @@ class Table:
         """Return the first lines of all helps, by category."""
         blocks = []
         for family in sorted(self.families, key=lambda family: family.category):
-            if family.category != "hidden":
-                names = sorted(family.commands, key=lambda row: row.name)
-                title = f"== {family.category.capitalize()} =="
-                blocks.append("\n".join([title, *(row.synopsis for row in names)]))
+            names = sorted(family.commands, key=lambda row: row.name)
+            title = f"== {family.category.capitalize()} =="
+            blocks.append("\n".join([title, *(row.synopsis for row in names)]))
         return "\n\n".join(blocks)
 
 

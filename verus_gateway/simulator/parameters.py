@@ -46,14 +46,12 @@ class Parameters:
 
     def subsidy(self, height: int) -> int:
         """Return what block *height* may newly create, in satoshis."""
-        start = 0
-        for era, following in zip(self.eras, (*self.eras[1:], None), strict=True):
-            if following is None or height < era.end:
-                if era.reward == 0 and following is not None:
-                    return following.reward * height // era.end
-                return era.reward >> min((height - start) // era.halving, 63)
-            start = era.end
-        raise AssertionError("the last era never ends")
+        at = next((n for n, era in enumerate(self.eras) if height < era.end), len(self.eras) - 1)
+        era = self.eras[at]
+        if era.reward == 0:
+            return self.eras[at + 1].reward * height // era.end
+        start = self.eras[at - 1].end if at else 0
+        return era.reward >> min((height - start) // era.halving, 63)
 
 
 VRSC: Final = Parameters(

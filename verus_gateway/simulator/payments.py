@@ -64,8 +64,6 @@ def choose(dice: Random, ledger: Ledger, mempool: Mempool, *, height: int) -> Co
             purse.pop()
         elif _usable(coin, mempool, height):
             return coin
-        if not purse:
-            break
     return None
 
 
