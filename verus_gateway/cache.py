@@ -1,8 +1,8 @@
 """Kept answers: their keys, their freshness, and one flight for equal calls.
 
-An entry is found by chain, method and canonical parameters. It carries the tip generation
-and the branch that were current when its call was *sent*, so that an answer from before a
-block can never count as fresh after it. Entries stay when they are no longer fresh: they
+An entry is found by chain, method and canonical parameters. It carries the tip and the
+branch that were current when its call was *sent*, so that an answer from before a block
+can never count as fresh after it. Entries stay when they are no longer fresh: they
 are what a `Stale` fallback serves.
 """
 
@@ -43,13 +43,13 @@ class Entry:
     Attributes:
         value: The result's JSON text.
         at: When its call was sent, on the cache's clock.
-        generation: The tip's hash then, or None where it was not known.
+        tip: The hash of the newest block heard of then.
         branch: The reorganisations seen until then.
     """
 
     value: bytes
     at: float
-    generation: str | None
+    tip: str
     branch: int
 
 
@@ -126,10 +126,8 @@ class Cache:
         """Tell whether *entry* may be served as if verusd had answered just now."""
         ttl = method.ttl
         if isinstance(ttl, UntilBlock):
-            return (
-                entry.generation is not None
-                and entry.generation == now.generation
-                and self.age(entry) < min(ttl.within, self._tip_max_age)
+            return entry.tip == now.generation and self.age(entry) < min(
+                ttl.within, self._tip_max_age
             )
         return ttl == math.inf or (entry.branch == now.branch and self.age(entry) < ttl)
 

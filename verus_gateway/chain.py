@@ -59,7 +59,7 @@ class Chain:
         self.daemon = GuardedDaemon(self.http, self.breaker, self.gate, seen)
         # The look at the tip has a place of its own, so that a full queue cannot hide a block.
         own = GuardedDaemon(self.http, self.breaker, Gate(1, 1), seen)
-        self.tip = Tip(_TipLine(own), interval=verus.tip_poll_seconds)
+        self.tip = Tip(_TipLine(own), interval=verus.tip_poll_seconds, patience=TIP_TIMEOUT)
         self.cache = Cache(
             max_size=room,
             max_entry_size=min(kept.max_entry_size, room),

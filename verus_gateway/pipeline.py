@@ -136,8 +136,8 @@ class Pipeline:
             return self._to_its_end(miss)
         if miss.method.ttl == 0:
             return self._ask(miss)
-        # Under one generation only: who calls after a block must not get an answer from before.
-        return self._flights.join((miss.key, self._tip.generation), lambda: self._ask(miss))
+        # Under one tip only: who calls after a block must not get an answer from before.
+        return self._flights.join((miss.key, self._tip.newest), lambda: self._ask(miss))
 
     async def _to_its_end(self, miss: Miss) -> Entry:
         # A write that was begun is seen through, also when its caller goes away.
@@ -153,9 +153,9 @@ class Pipeline:
 
     async def _ask(self, miss: Miss) -> Entry:
         # What was current when the call was sent is what its answer may be fresh under.
-        at, generation, branch = self._cache.now(), self._tip.generation, self._tip.branch
+        at, tip, branch = self._cache.now(), self._tip.newest, self._tip.branch
         value = await self._run(miss.method, miss.params)
-        entry = Entry(value, at, generation, branch)
+        entry = Entry(value, at, tip, branch)
         if miss.key and value != rpc.NULL:  # "not found yet" must not hide what comes
             self._cache.keep(miss.key, entry)
         return entry

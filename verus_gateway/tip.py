@@ -22,8 +22,6 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 REMEMBERED: Final = 64
 """Hashes that were the tip: an announcement that comes late must not bring one back."""
-MISSED_POLLS: Final = 3
-"""After so many poll intervals without an answer the tip counts as unconfirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +56,16 @@ class Tip:
     Args:
         daemon: Where to ask; its failures are the tip's.
         interval: Seconds between two polls.
+        patience: Seconds that a poll may take; its failure ends the confirmation anyway.
         clock: Seconds, monotonic.
     """
 
-    def __init__(self, daemon: Daemon, *, interval: float, clock: Clock = monotonic) -> None:
+    def __init__(
+        self, daemon: Daemon, *, interval: float, patience: float = 5.0, clock: Clock = monotonic
+    ) -> None:
         self._daemon = daemon
         self._interval = interval
+        self._lasts = 2 * interval + patience
         self._clock = clock
         self._listeners: list[Callable[[Step], None]] = []
         self._confirmed_at: float | None = None
@@ -81,11 +83,16 @@ class Tip:
         return f"<Tip {where}, {'confirmed' if self.generation else 'unconfirmed'}>"
 
     @property
+    def newest(self) -> str:
+        """The hash of the newest block that was heard of, "" before the first."""
+        return self._hash
+
+    @property
     def generation(self) -> str | None:
         """The newest block's hash, or None while it is not known for sure."""
         if self._confirmed_at is None:
             return None
-        if self._clock() - self._confirmed_at > MISSED_POLLS * self._interval:
+        if self._clock() - self._confirmed_at > self._lasts:
             return None
         return self._hash
 
@@ -158,6 +165,8 @@ class Tip:
 
     async def _move(self, new: Block) -> None:
         old = self.block
+        if old is not None and old.hash == new.hash:
+            return  # another look was faster
         reorg = old is not None and not await self._extends(new, old)
         self.block = new
         self.moved_at = self._clock()
