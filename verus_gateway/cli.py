@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 import msgspec
 
 import verus_gateway
-from verus_gateway import app, config, demo, logs, registry, simulator
+from verus_gateway import app, config, demo, logs, registry, scaffold, simulator
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
 from verus_gateway.openrpc import fallback_text, ttl_text
@@ -71,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=_methods)
 
     commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
+
+    command = commands.add_parser("new-plugin", help="write a plugin of your own to start from")
+    command.add_argument("name", metavar="NAME", help="of the distribution: acme-pace")
+    command.add_argument(
+        "--dir", type=Path, default=Path(), metavar="FOLDER", help="where its folder goes (here)"
+    )
+    command.set_defaults(command=_new_plugin)
 
     command = commands.add_parser("demo", help="run the gateway in front of a simulated verusd")
     command.add_argument("--port", type=int, default=8080, help="of the gateway (8080)")
@@ -185,6 +192,13 @@ def _print_table(methods: Registry, out: TextIO) -> None:
     for cells in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         out.write(line.rstrip() + "\n")
+
+
+def _new_plugin(arguments: argparse.Namespace) -> int:
+    files = scaffold.write(arguments.name, arguments.dir)
+    print("Written:", *files, sep="\n  ")
+    print(f"Next: pip install -e {files[0].parent} && verus-gateway methods")
+    return DONE
 
 
 def _demo(arguments: argparse.Namespace) -> int:

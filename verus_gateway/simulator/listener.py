@@ -75,7 +75,12 @@ class Listener:
         connection.setblocking(False)
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda ended: self._forget(ended, connection))
+
+    def _forget(self, ended: asyncio.Task[None], connection: socket.socket) -> None:
+        self._connections.discard(ended)
+        if ended.cancelled():
+            connection.close()  # it may never have begun, and nobody else would close it
 
     async def _serve(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_HEADERS)
