@@ -21,6 +21,12 @@ LONGEST: Final = 8_192
 WAITING: Final = 10_000
 """Lines that may wait for a slow reader; more are dropped and counted."""
 
+_ESCAPES: Final = {
+    code: f"\\u{code:04x}"
+    for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+"""What JSON leaves as it is and terminals or pagers obey: C1 controls, line ends, bidi marks."""
+
 _PLAIN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName", "asctime"}
 
 
@@ -35,13 +41,13 @@ class Formatter(logging.Formatter):
         """Return one line without its end."""
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         fields = {
-            name: value if isinstance(value, int | float | None) else str(value)[:LONGEST]
+            name: value if isinstance(value, int | float | None) else _whole(str(value)[:LONGEST])
             for name, value in vars(record).items()
             if name not in _PLAIN
         }
         if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)[-LONGEST:]
-        message = record.getMessage()[:LONGEST]
+            fields["traceback"] = _whole(self.formatException(record.exc_info)[-LONGEST:])
+        message = _whole(record.getMessage()[:LONGEST])
         if self._json:
             head = {"time": moment, "level": record.levelname.lower(), "event": message}
             return _text(head | {"logger": record.name} | fields)
@@ -50,7 +56,12 @@ class Formatter(logging.Formatter):
 
 
 def _text(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value).decode().translate(_ESCAPES)
+
+
+def _whole(text: str) -> str:
+    """Return *text* with what UTF-8 cannot carry (bytes of a header, say) escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class _Handler(logging.handlers.QueueHandler):
@@ -72,6 +83,18 @@ class _Handler(logging.handlers.QueueHandler):
             self.dropped += 1
 
 
+class _Listener(logging.handlers.QueueListener):
+    """Writes what waits; can be told to end also when the queue is full."""
+
+    def __init__(self, waiting: "queue.Queue[Any]", output: logging.Handler) -> None:
+        super().__init__(waiting, output)
+        self._waiting = waiting
+
+    def enqueue_sentinel(self) -> None:
+        """Put the end (None) behind the last line, as soon as there is room."""
+        self._waiting.put(None)
+
+
 class _NoMalformedRequests(logging.Filter):
     """Keeps aiohttp from writing a traceback for each malformed request of a stranger."""
 
@@ -89,7 +112,7 @@ def writing(
     waiting: queue.Queue[Any] = queue.Queue(WAITING)
     output = logging.StreamHandler(stream)
     output.setFormatter(Formatter(style))
-    listener = logging.handlers.QueueListener(waiting, output)
+    listener = _Listener(waiting, output)
     handler = _Handler(waiting)
     root, server, malformed = (
         logging.getLogger(),
