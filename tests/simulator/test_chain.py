@@ -1,6 +1,6 @@
 import pytest
+from simulator.harness import NOW
 
-from tests.simulator.conftest import NOW
 from verus_gateway.simulator import Chain, base58
 from verus_gateway.simulator.blocks import merkle
 from verus_gateway.simulator.mempool import Refused

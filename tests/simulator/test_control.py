@@ -1,6 +1,6 @@
 import pytest
+from simulator.harness import ask, call, settings
 
-from tests.simulator.conftest import ask, call, settings
 from verus_gateway.simulator import Simulator
 
 

@@ -1,8 +1,7 @@
 import asyncio
 
 import pytest
-
-from tests.simulator.conftest import (
+from simulator.harness import (
     Time,
     ask,
     call,
@@ -13,6 +12,7 @@ from tests.simulator.conftest import (
     settle,
     until,
 )
+
 from verus_gateway.simulator import Simulator
 
 

@@ -3,8 +3,7 @@ import gzip
 from typing import Any
 
 import pytest
-
-from tests.simulator.conftest import (
+from simulator.harness import (
     Time,
     ask,
     call,
@@ -14,6 +13,7 @@ from tests.simulator.conftest import (
     settings,
     settle,
 )
+
 from verus_gateway.simulator import Simulator
 from verus_gateway.simulator.faults import KINDS, split
 

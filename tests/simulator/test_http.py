@@ -2,8 +2,17 @@ import asyncio
 import socket
 
 import pytest
+from simulator.harness import (
+    Time,
+    call,
+    exchange,
+    read_reply,
+    request,
+    settings,
+    settle,
+    until,
+)
 
-from tests.simulator.conftest import Time, call, exchange, read_reply, request, settings, until
 from verus_gateway.simulator import Simulator
 from verus_gateway.simulator.wire import MAX_BODY
 
@@ -126,6 +135,18 @@ async def test_an_accept_without_a_client_is_nothing(sim: Simulator) -> None:
     sim._listener._accept(listening)
 
     assert (await exchange(sim.port, request(COUNT))).endswith(ANSWER)
+
+
+async def test_a_connection_refused_before_it_is_served_is_closed(sim: Simulator) -> None:
+    listening = sim._listener._socket
+    assert listening is not None
+    with socket.create_connection(("127.0.0.1", sim.port)) as client:
+        sim._listener._accept(listening)
+        sim.fault("refuse")
+        await settle()
+
+        client.settimeout(1)
+        assert client.recv(1) == b""
 
 
 async def test_stopping_leaves_no_connection_behind(time: Time) -> None:

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
+from simulator.harness import NOW, Run
 
-from tests.simulator.conftest import NOW, Run
 from verus_gateway.simulator.commands import Node, RpcError
 from verus_gateway.simulator.methods import table
 from verus_gateway.simulator.transactions import Input, Output, build

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from simulator.harness import NOW, RECORDED, Run
 
-from tests.simulator.conftest import NOW, RECORDED, Run
 from verus_gateway.simulator import Chain
 from verus_gateway.simulator.commands import Node, RpcError
 from verus_gateway.simulator.methods import table

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from base64 import b64encode
@@ -6,8 +7,8 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+from simulator.harness import Time, ask, call, settings, settle
 
-from tests.simulator.conftest import Time, ask, call, settings, settle
 from verus_gateway import simulator
 from verus_gateway.simulator import Settings, Simulator
 
@@ -123,7 +124,7 @@ async def test_a_cookie_that_cannot_be_written_ends_the_start(time: Time, tmp_pa
 async def test_a_taken_port_ends_the_start_and_closes_the_other(time: Time, sim: Simulator) -> None:
     second = Simulator(settings(control_port=sim.port), time)
 
-    with pytest.raises(OSError, match=os.strerror(98)):
+    with pytest.raises(OSError, match=os.strerror(errno.EADDRINUSE)):
         await second.start()
 
     with pytest.raises(ConnectionRefusedError):
