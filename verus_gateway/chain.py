@@ -12,9 +12,10 @@ from verus_gateway.breaker import Breaker, Change, Rules
 from verus_gateway.cache import Cache
 from verus_gateway.config import CacheConfig, VerusConfig
 from verus_gateway.daemon import Credentials, HttpDaemon
+from verus_gateway.dialect import Question
 from verus_gateway.errors import RpcError
 from verus_gateway.gate import Gate
-from verus_gateway.guard import GuardedDaemon, Line
+from verus_gateway.guard import GuardedDaemon
 from verus_gateway.health import Facts
 from verus_gateway.metrics import ChainCounts, Reading
 from verus_gateway.pipeline import Pipeline
@@ -201,7 +202,7 @@ class _TipLine:
     async def call(self, method: str, *params: Json) -> Raw:
         """Ask once; the next poll is the retry."""
         deadline = asyncio.get_running_loop().time() + TIP_TIMEOUT
-        return await Line(self._daemon, retry=True, deadline=deadline).call(method, *params)
+        return await self._daemon.ask(Question(method, params, retry=True, deadline=deadline))
 
 
 async def ended(task: "asyncio.Task[None]") -> None:

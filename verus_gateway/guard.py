@@ -1,7 +1,7 @@
 """The way to the daemon: its queue, its breaker, its deadline, its list of what never passes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from time import perf_counter
 from typing import TypeAlias
 
@@ -78,13 +78,25 @@ class GuardedDaemon:
 class Line:
     """The daemon as one call's handler sees it: its deadline, and whether to ask twice."""
 
-    __slots__ = ("_daemon", "_deadline", "_retry")
+    __slots__ = ("_daemon", "_deadline", "_offered", "_retry")
 
-    def __init__(self, daemon: Verusd, *, retry: bool, deadline: float) -> None:
+    def __init__(
+        self,
+        daemon: Verusd,
+        *,
+        retry: bool,
+        deadline: float,
+        offered: Container[str] = frozenset(),
+    ) -> None:
         self._daemon = daemon
+        self._offered = offered
         self._retry = retry
         self._deadline = deadline
 
     async def call(self, method: str, *params: Json) -> Raw:
         """Return verusd's result, still encoded."""
         return await self._daemon.ask(Question(method, params, self._retry, self._deadline))
+
+    def offers(self, method: str) -> bool:
+        """Tell whether clients may call *method*."""
+        return method in self._offered

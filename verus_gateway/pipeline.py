@@ -26,6 +26,9 @@ Clock: TypeAlias = Callable[[], float]
 
 DISCOVER: Final = "rpc.discover"
 """The one method that is the gateway's own (OpenRPC, service discovery)."""
+GRACE: Final = 0.5
+"""Seconds by which a handler may outlive its daemon's deadline: were they one, the handler would
+be cancelled in the moment in which it is told that verusd did not answer."""
 UNKNOWN: Final = "unknown"
 """The label of calls that name no offered method."""
 
@@ -105,7 +108,12 @@ class Pipeline:
             return Answer(self._discover(caller.scopes), "cache")
         method = self._methods.find(call.method)
         caller.require(method.scope)
-        params = method.read(call.params)
+        try:
+            params = method.read(call.params)
+        except RpcError:
+            raise
+        except Exception as error:
+            raise _incident(method, error) from error
         if method.ttl == 0 and method.fallback is None:
             return Miss(method, params, b"")
         key = cache.key(self._chain, method.name, rpc.canonical(params))
@@ -162,18 +170,16 @@ class Pipeline:
 
     async def _run(self, method: Method, params: Params) -> bytes:
         deadline = asyncio.get_running_loop().time() + self._timeout
-        line = Line(self._daemon, retry=method.retry, deadline=deadline)
+        line = Line(self._daemon, retry=method.retry, deadline=deadline, offered=self._methods)
         if method.handler is None:
             return rpc.encode(await method.run(line, params))
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(deadline + GRACE):
                 return rpc.encode(await method.run(line, params))
         except RpcError:
             raise
-        except Exception as error:  # a plugin may fail in any way; its caller learns a number
-            incident = secrets.token_hex(6)
-            log.exception("plugin failed", extra={"method": method.name, "incident": incident})
-            raise InternalError(f"{method.name} failed", data={"incident": incident}) from error
+        except Exception as error:
+            raise _incident(method, error) from error
 
     def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
         fallback = miss.method.fallback
@@ -183,3 +189,11 @@ class Pipeline:
         if kept is not None and self._cache.usable(miss.method, kept):
             return Answer(kept.value, "stale", self._cache.age(kept))
         raise error
+
+
+def _incident(method: Method, error: Exception) -> InternalError:
+    """Log what a plugin did; its caller learns the number only."""
+    number = secrets.token_hex(6)
+    extra = {"method": method.name, "incident": number}
+    log.error("plugin failed", exc_info=error, extra=extra)
+    return InternalError(f"{method.name} failed", data={"incident": number})

@@ -154,6 +154,10 @@ class Daemon(Protocol):
         """
         ...
 
+    def offers(self, method: str) -> bool:
+        """Tell whether this gateway offers *method* to its clients at all."""
+        ...
+
 
 Params: TypeAlias = tuple[Json, ...]
 Handler: TypeAlias = Callable[..., Awaitable[Json]]

@@ -46,6 +46,10 @@ class FakeDaemon:
             raise answer
         return Raw(rpc.encode(answer))
 
+    def offers(self, method: str) -> bool:
+        """Tell whether the table has an answer for *method*."""
+        return method in self.answers
+
     async def ask(self, question: Question) -> Raw:
         """Answer as `call` does: the port as the gateway sees it."""
         return await self.call(question.method, *question.params)

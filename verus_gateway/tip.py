@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from verus_gateway.errors import BadAnswer, DaemonUnavailable, Reason, RpcError
-from verus_gateway.plugin import Daemon, Json, decode
+from verus_gateway.plugin import Json, Raw, decode
 
 Clock: TypeAlias = Callable[[], float]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
@@ -50,6 +50,14 @@ class Step:
     reorg: bool
 
 
+class Asked(Protocol):
+    """The daemon, as far as the tip needs it."""
+
+    async def call(self, method: str, *params: Json) -> Raw:
+        """Return verusd's result, still encoded, or raise the `RpcError` that says why not."""
+        ...
+
+
 class Tip:
     """Follows the daemon's newest block.
 
@@ -61,7 +69,7 @@ class Tip:
     """
 
     def __init__(
-        self, daemon: Daemon, *, interval: float, patience: float = 5.0, clock: Clock = monotonic
+        self, daemon: Asked, *, interval: float, patience: float = 5.0, clock: Clock = monotonic
     ) -> None:
         self._daemon = daemon
         self._interval = interval

@@ -1,5 +1,7 @@
 """Blocks, mempool and the state of the chain and of the node."""
 
+from collections.abc import Iterator
+
 from verus_gateway.plugin import (
     BOOLEAN,
     FLAG,
@@ -10,7 +12,10 @@ from verus_gateway.plugin import (
     PUBLIC,
     READ,
     TIP,
+    Daemon,
+    Json,
     Stale,
+    decode,
     either,
     integer,
     members,
@@ -27,6 +32,29 @@ BLOCK = either(HASH, HEIGHT_AS_TEXT)
 TIME = integer("seconds since 1970", low=0, high=2**32 - 1)
 VERBOSITY = either(integer("0, 1 or 2", low=0, high=2, short=True), BOOLEAN)
 COMMAND = text("a command's name", pattern="[A-Za-z0-9_]*", longest=64)
+
+
+async def help_text(daemon: Daemon, command: str = "") -> Json:
+    """Return verusd's text for one command, or its list less what is not offered here."""
+    if not command:
+        text = str(decode(await daemon.call("help")))
+        return "\n".join(_offered(daemon, text.splitlines()))
+    if not daemon.offers(command):
+        return f"help: unknown command: {command}"
+    return await daemon.call("help", command)
+
+
+def _offered(daemon: Daemon, lines: list[str]) -> Iterator[str]:
+    heading = ""
+    for line in lines:
+        if line.startswith("=="):
+            heading = line
+        elif line and daemon.offers(line.split()[0]):
+            if heading:
+                yield heading
+            heading = ""
+            yield line
+
 
 METHODS = (
     method(
@@ -209,5 +237,6 @@ METHODS = (
         scope=PUBLIC,
         ttl=3600,
         fallback=Stale(86400),
+        handler=help_text,
     ),
 )
