@@ -21,7 +21,8 @@ MAX_DEPTH: Final = 64
 """Arrays and objects inside ``params``, one in another."""
 MAX_ID: Final = 256
 """Bytes of an ``id`` as written."""
-VERSIONS: Final = frozenset({"1.0", "1.1", "2.0"})
+VERSIONS: Final = frozenset({"1.0", "1.1", "2.0", 1, Decimal("1.1")})
+"""As text, and as the numbers (1, 1.0, 1.1) that some clients of the family send."""
 
 NULL: Final = b"null"
 
@@ -165,7 +166,7 @@ def _member(message: Any) -> Member:
     try:
         _check_id(id)
         method, params = message.method, message.params
-        if version is not UNSET and (not isinstance(version, str) or version not in VERSIONS):
+        if version is not UNSET and not _is_version(version):
             _invalid('"jsonrpc" is "1.0", "1.1", "2.0" or missing')
         if not isinstance(method, str) or not method:
             _invalid('"method" is a string')
@@ -176,6 +177,12 @@ def _member(message: Any) -> Member:
     except InvalidRequest as error:
         return Refusal(error, (id if _is_id(id) else b"") or NULL, v2)
     return Call(method, params, id or NULL, v2, v2 and not id)
+
+
+def _is_version(version: Any) -> bool:
+    return isinstance(version, str | int | Decimal) and (
+        version in VERSIONS and not isinstance(version, bool)
+    )
 
 
 def _invalid(message: str) -> NoReturn:
