@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from aiohttp import encode_basic_auth
-from shows.conftest import PASSWORD, StartStack, simulated, until
+from stack import PASSWORD, StartStack, simulated, until
 
 from verus_gateway.config import BreakerConfig
 
