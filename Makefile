@@ -18,6 +18,7 @@ demo: $(VENV)/.setup ## run the gateway in front of a simulated verusd
 setup: $(VENV)/.setup ## make .venv with locked dependencies and all workspace members
 
 test: $(VENV)/.setup-dev ## run the test suite with branch coverage
+	@.ci/system-packages
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs

@@ -80,11 +80,12 @@ async def start() -> AsyncIterator[StartStack]:
             rules: BreakerConfig | None = None,
             *,
             wait: bool = True,
+            origins: tuple[str, ...] = (),
             **verus: Any,
         ) -> Stack:
             simulator = Simulator(settings or simulated())
             await stack.enter_async_context(simulator)
-            gateway = app.load(_config(simulator, rules or BreakerConfig(), verus))
+            gateway = app.load(_config(simulator, rules or BreakerConfig(), origins, verus))
             runner = web.AppRunner(
                 gateway.application(), handler_cancellation=True, access_log=None
             )
@@ -116,7 +117,9 @@ def simulated(**settings: Any) -> Settings:
     )
 
 
-def _config(simulator: Simulator, rules: BreakerConfig, verus: dict[str, Any]) -> Config:
+def _config(
+    simulator: Simulator, rules: BreakerConfig, origins: tuple[str, ...], verus: dict[str, Any]
+) -> Config:
     return Config(
         verus=VerusConfig(
             rpc_url=simulator.url,
@@ -125,6 +128,6 @@ def _config(simulator: Simulator, rules: BreakerConfig, verus: dict[str, Any]) -
             circuit_breaker=rules,
             **{"tip_poll_seconds": 0.05, **verus},
         ),
-        security=SecurityConfig(mode="development"),
+        security=SecurityConfig(mode="development", cors_origins=origins),
         auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
     )

@@ -23,16 +23,24 @@ _PREFLIGHT: Final = {
 @routes.options("/")
 @routes.options("/chain/{chain}")
 async def preflight(request: web.Request) -> web.Response:
-    """Say to a browser whether the page's origin may call."""
+    """Say to a browser what a page may send; `allow` says whether this one may."""
     response = web.Response(status=204, headers={hdrs.ALLOW: "OPTIONS, POST"})
     if allow(request, response, request.app[LIMITS].origins):
         response.headers.update(_PREFLIGHT)
     return response
 
 
+def is_for_pages(path: str) -> bool:
+    """Tell whether pages of other origins have business at *path*: calls and their document."""
+    return path in {"/", "/openrpc.json"} or path.startswith("/chain/")
+
+
 def allow(request: web.Request, response: web.StreamResponse, origins: AbstractSet[str]) -> bool:
-    """Add the CORS headers if the request's origin is one of *origins*; tell whether."""
-    if not origins:
+    """Add the CORS headers if the request's origin is one of *origins*; tell whether.
+
+    Errors get them too: a page must be able to read what was wrong with its call.
+    """
+    if not origins or not is_for_pages(request.path):
         return False
     origin = request.headers.get(hdrs.ORIGIN)
     if "*" in origins:

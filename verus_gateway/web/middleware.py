@@ -19,7 +19,8 @@ from verus_gateway.errors import (
     RpcError,
     WrongHttpMethod,
 )
-from verus_gateway.web.keys import COUNTS, DRAIN, REQUEST_ID
+from verus_gateway.web.cors import allow
+from verus_gateway.web.keys import COUNTS, DRAIN, LIMITS, REQUEST_ID
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = refusal(InternalError("internal error", data={"incident": id}), status=500)
     finally:
         counts.in_flight -= 1
+    allow(request, response, request.app[LIMITS].origins)
     headers = response.headers
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)

@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from verus_gateway.web.cors import allow
-from verus_gateway.web.keys import ANONYMOUS, DISCOVER, LIMITS
+from verus_gateway.web.keys import ANONYMOUS, DISCOVER
 
 routes = web.RouteTableDef()
 
@@ -12,6 +11,4 @@ routes = web.RouteTableDef()
 async def document(request: web.Request) -> web.Response:
     """Return the OpenRPC document of what this caller may use."""
     body = request.app[DISCOVER](request.app[ANONYMOUS].scopes)
-    response = web.Response(body=body, content_type="application/json")
-    allow(request, response, request.app[LIMITS].origins)
-    return response
+    return web.Response(body=body, content_type="application/json")

@@ -20,7 +20,6 @@ from verus_gateway.errors import (
     WrongMediaType,
 )
 from verus_gateway.pipeline import UNKNOWN, Answer, Miss
-from verus_gateway.web.cors import allow
 from verus_gateway.web.keys import ANONYMOUS, CHAINS, COUNTS, LIMITS, Limits, Served
 from verus_gateway.web.parts import Parts
 
@@ -50,11 +49,8 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     message = rpc.decode(await _body(request, limits), limits.batch)
     if isinstance(message, list):
         request.app[COUNTS].batches += 1
-        response = await _batch(served, message, request.app[ANONYMOUS], limits)
-    else:
-        response = await _single(served, message, request.app[ANONYMOUS])
-    allow(request, response, limits.origins)
-    return response
+        return await _batch(served, message, request.app[ANONYMOUS], limits)
+    return await _single(served, message, request.app[ANONYMOUS])
 
 
 def _check_media_type(request: web.Request) -> None:
