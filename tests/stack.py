@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -44,6 +44,7 @@ class Stack:
     gateway: Gateway
     client: aiohttp.ClientSession
     url: str
+    others: Mapping[str, Simulator]
 
     async def post(self, body: Any, path: str = "/") -> Reply:
         """Send *body*, encoded unless it is bytes, and decode the answer."""
@@ -54,9 +55,9 @@ class Stack:
             answer = msgspec.json.decode(raw) if raw else None
             return Reply(response.status, dict(response.headers), answer)
 
-    async def call(self, method: str, *params: Any) -> Any:
+    async def call(self, method: str, *params: Any, path: str = "/") -> Any:
         """Return the JSON-RPC answer to one 1.0 call."""
-        return (await self.post({"id": 1, "method": method, "params": list(params)})).body
+        return (await self.post({"id": 1, "method": method, "params": list(params)}, path)).body
 
     async def get(self, path: str) -> Reply:
         """Return the decoded answer to a GET."""
@@ -67,25 +68,43 @@ class Stack:
             return Reply(response.status, dict(response.headers), body)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a stack is to be.
+
+    Attributes:
+        simulator: Settings of the default chain's simulated verusd.
+        rules: The breaker's rules.
+        security: The gateway's security table.
+        verus: Further keys of the ``[verus]`` table.
+        chains: Further chains, by name, with settings of their simulators.
+        wait: Whether to wait until the tip is known.
+    """
+
+    simulator: Settings | None = None
+    rules: BreakerConfig = field(default_factory=BreakerConfig)
+    security: SecurityConfig = field(default_factory=lambda: SecurityConfig(mode="development"))
+    verus: Mapping[str, Any] = field(default_factory=dict)
+    chains: Mapping[str, Settings] = field(default_factory=dict)
+    wait: bool = True
+
+
 StartStack = Callable[..., Awaitable[Stack]]
 
 
 @pytest.fixture
 async def start() -> AsyncIterator[StartStack]:
-    """Start a simulator and a gateway; settings of both may be given."""
+    """Start what a `Plan` says; its members may be given as keywords."""
     async with AsyncExitStack() as stack:
 
-        async def started(
-            settings: Settings | None = None,
-            rules: BreakerConfig | None = None,
-            *,
-            wait: bool = True,
-            origins: tuple[str, ...] = (),
-            **verus: Any,
-        ) -> Stack:
-            simulator = Simulator(settings or simulated())
+        async def started(**members: Any) -> Stack:
+            plan = Plan(**members)
+            simulator = Simulator(plan.simulator or simulated())
             await stack.enter_async_context(simulator)
-            gateway = app.load(_config(simulator, rules or BreakerConfig(), origins, verus))
+            others = {name: Simulator(settings) for name, settings in plan.chains.items()}
+            for other in others.values():
+                await stack.enter_async_context(other)
+            gateway = app.load(_config(plan, simulator, others))
             runner = web.AppRunner(
                 gateway.application(), handler_cancellation=True, access_log=None
             )
@@ -94,10 +113,11 @@ async def start() -> AsyncIterator[StartStack]:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             client = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
             await stack.enter_async_context(client)
-            port = runner.addresses[0][1]
-            if wait:
-                await until(lambda: gateway.chain.tip.generation is not None)
-            return Stack(simulator, gateway, client, f"http://127.0.0.1:{port}")
+            tips = [chain.tip for chain in gateway.chains.values()]
+            if plan.wait:
+                await until(lambda: all(tip.generation is not None for tip in tips))
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            return Stack(simulator, gateway, client, url, others)
 
         yield started
 
@@ -112,22 +132,24 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 def simulated(**settings: Any) -> Settings:
     """Return settings of a simulator on free ports whose chain grows on command only."""
-    return Settings(
-        port=0, control_port=None, password=PASSWORD, block_time=0, start_height=20, **settings
+    fixed = {"port": 0, "control_port": None, "password": PASSWORD, "block_time": 0}
+    return Settings(**{"start_height": 20, **fixed, **settings})
+
+
+def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -> Config:
+    return Config(
+        verus=_verus(simulator, plan),
+        chains={name: _verus(other, plan) for name, other in others.items()},
+        security=plan.security,
+        auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
     )
 
 
-def _config(
-    simulator: Simulator, rules: BreakerConfig, origins: tuple[str, ...], verus: dict[str, Any]
-) -> Config:
-    return Config(
-        verus=VerusConfig(
-            rpc_url=simulator.url,
-            rpc_user="verus",
-            rpc_password=Secret(PASSWORD),
-            circuit_breaker=rules,
-            **{"tip_poll_seconds": 0.05, **verus},
-        ),
-        security=SecurityConfig(mode="development", cors_origins=origins),
-        auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
+def _verus(simulator: Simulator, plan: Plan) -> VerusConfig:
+    return VerusConfig(
+        rpc_url=simulator.url,
+        rpc_user="verus",
+        rpc_password=Secret(PASSWORD),
+        circuit_breaker=plan.rules,
+        **{"tip_poll_seconds": 0.05, **plan.verus},
     )

@@ -11,6 +11,8 @@ from aiohttp import web
 from playwright.async_api import Page, async_playwright
 from stack import StartStack
 
+from verus_gateway.config import SecurityConfig
+
 CALL = """
 async ([url, type]) => {
   try {
@@ -58,11 +60,15 @@ async def _empty_page(_: web.Request) -> web.Response:
     return web.Response(text="<!doctype html><title>dApp</title>", content_type="text/html")
 
 
+def _allowing(origin: str) -> SecurityConfig:
+    return SecurityConfig(mode="development", cors_origins=(origin,))
+
+
 async def test_a_page_of_an_allowed_origin_calls_after_its_preflight(
     start: StartStack, page: tuple[Page, str]
 ) -> None:
     opened, origin = page
-    stack = await start(origins=(origin,))
+    stack = await start(security=_allowing(origin))
 
     answer: Any = await opened.evaluate(CALL, [stack.url, "application/json"])
 
@@ -75,7 +81,7 @@ async def test_a_page_of_another_origin_is_refused_by_its_browser(
     start: StartStack, page: tuple[Page, str]
 ) -> None:
     opened, _ = page
-    stack = await start(origins=("https://wallet.example",))
+    stack = await start(security=_allowing("https://wallet.example"))
 
     answer: Any = await opened.evaluate(CALL, [stack.url, "application/json"])
 
@@ -87,7 +93,7 @@ async def test_a_page_cannot_go_round_the_preflight_with_plain_text(
     start: StartStack, page: tuple[Page, str]
 ) -> None:
     opened, origin = page
-    stack = await start(origins=(origin,))
+    stack = await start(security=_allowing(origin))
 
     answer: Any = await opened.evaluate(CALL, [stack.url, "text/plain"])
 
