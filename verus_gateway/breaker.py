@@ -167,6 +167,8 @@ class Breaker:
                 return f"<Breaker open, retry in {self.retry_after():.0f} s>"
             case HalfOpen(in_flight=in_flight, successes=successes):
                 return f"<Breaker half open, {in_flight} in flight, {successes} succeeded>"
+            case _:
+                assert_never(self.state)
 
     @property
     def name(self) -> Name:
