@@ -1,0 +1,96 @@
+"""The pages of the documentation, and what stands in their fences."""
+
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = {
+    str(file.relative_to(ROOT)): file.read_text("utf-8")
+    for file in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PASSWORD = "4f1d6c8a90b27e35d1c4"
+ENVIRONMENT = {**os.environ, "VERUS_RPC_PASSWORD": PASSWORD}
+
+
+NOT_RUN = {
+    "make demo": "runs until Ctrl-C; a test runs the demo itself",
+    "make test": "is what runs this",
+    "make setup": "is what installed this",
+    "export VERUS_RPC_PASSWORD=...": "a shell's own; run() sets the variable",
+    ".venv/bin/verus-gateway serve --config configs/gateway.toml": "runs until a signal",
+    "python3 -m venv /opt/verus-gateway": "writes outside of the checkout",
+    "/opt/verus-gateway/bin/pip install --require-hashes -r requirements.lock": "downloads",
+    "/opt/verus-gateway/bin/pip install --no-deps --no-build-isolation . ./plugins/address "
+    "./plugins/chain ./plugins/currency ./plugins/identity ./plugins/node "
+    "./plugins/transaction": "installs",
+    "install -d -m 0750 /etc/verus-gateway": "needs root",
+    "install -m 0600 /dev/null /etc/verus-gateway/verusd-password": "needs root",
+    "sed -n 's/^rpcpassword=//p' ~/.komodo/VRSC/VRSC.conf > /etc/verus-gateway/verusd-password": (
+        "needs a verusd"
+    ),
+    "/opt/verus-gateway/bin/verus-gateway check --config /etc/verus-gateway/gateway.toml": (
+        "needs root; a test checks the same content"
+    ),
+    "/opt/verus-gateway/bin/verus-gateway serve --config /etc/verus-gateway/gateway.toml": (
+        "runs until a signal"
+    ),
+    "openssl rand -hex 24": "is not ours",
+    "systemctl daemon-reload": "needs systemd",
+    "systemctl enable --now verus-gateway": "needs systemd",
+    "journalctl -u verus-gateway -f": "needs systemd",
+    ".venv/bin/pip install --no-deps --no-build-isolation -e ../shop-example": (
+        "changes what is installed"
+    ),
+}
+
+
+def blocks(language: str, page: str = "") -> list[str]:
+    """Return the fenced blocks in one language, of a page or of all."""
+    return [
+        body
+        for name, text in PAGES.items()
+        if page in {"", name}
+        for found, body in FENCE.findall(text)
+        if found == language
+    ]
+
+
+def commands(page: str = "") -> list[str]:
+    """Return each shell command of a page, or of all, in order; lines that go on are joined."""
+    lines = "".join(blocks("sh", page)).replace("\\\n", " ").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def run(*command: str, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
+    """Run a command, without a shell, in *folder*."""
+    return subprocess.run(  # noqa: S603  the words stand in this file or in our own pages
+        command,
+        cwd=folder,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def first(command: str) -> str:
+    """Return the program that a command runs."""
+    return shlex.split(command)[0]
+
+
+def terminates(command: str) -> bool:
+    """Tell whether a command is the program's own and ends by itself."""
+    words = shlex.split(command)
+    ends = words[1] in {"--help", "--version", "check", "methods", "new-plugin"}
+    return words[0].endswith("verus-gateway") and ends and command not in NOT_RUN
+
+
+PROGRAM = sorted({command for command in commands() if terminates(command)})
+TUTORIAL = [c for c in commands("docs/plugins/index.md") if first(c) in {"cp", "mv", "sed"}]
+CURLS = [command for command in commands() if first(command) in {"curl", "sleep"}]
