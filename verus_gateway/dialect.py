@@ -5,6 +5,7 @@ and libevent).
 """
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -56,7 +57,7 @@ class _Reply(msgspec.Struct, gc=False):
     id: Any = None
 
 
-_replies: Final = msgspec.json.Decoder(_Reply)
+_replies: Final = msgspec.json.Decoder(_Reply, float_hook=Decimal)
 
 
 def interpret(status: int, body: bytes, number: int) -> Raw:
@@ -84,7 +85,7 @@ def interpret(status: int, body: bytes, number: int) -> Raw:
 def _reply(body: bytes) -> _Reply | None:
     try:
         return _replies.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation):
         return None
 
 
