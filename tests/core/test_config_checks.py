@@ -1,0 +1,202 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from verus_gateway.config import Config, VerusConfig, load
+from verus_gateway.config.checks import MOUNTED, _readable_by_all
+from verus_gateway.errors import ConfigError
+
+STRONG = "correct horse battery staple"
+Faults = Callable[..., list[str]]
+
+
+@pytest.fixture
+def faults(tmp_path: Path) -> Faults:
+    """Write a file, load it, and return the faults found; none where it is good."""
+
+    def write_and_load(text: str, mode: int = 0o600, **environment: str) -> list[str]:
+        file = tmp_path / "gateway.toml"
+        file.write_text(text, encoding="utf-8")
+        file.chmod(mode)
+        try:
+            load(file, environment)
+        except ConfigError as error:
+            return [fault.removeprefix(f"{file}: ") for fault in error.faults]
+        return []
+
+    return write_and_load
+
+
+def verus(password: str = STRONG, more: str = "") -> str:
+    return f'[verus]\nrpc_user = "u"\nrpc_password = "{password}"\n{more}\n'
+
+
+DEVELOPMENT = '[security]\nmode = "development"\n'
+
+# ---------------------------------------------------------------- contradictions
+
+
+def test_a_good_file_has_no_fault(faults: Faults) -> None:
+    assert faults(verus()) == []
+
+
+def test_one_source_of_the_password_is_enough(faults: Faults) -> None:
+    cookie = 'rpc_cookie_file = "/none/.cookie"'
+
+    none, two = faults('[verus]\nrpc_user = "u"'), faults(verus(more=cookie))
+
+    said = "verus: give exactly one of rpc_password, rpc_password_file, rpc_cookie_file"
+    assert (none, two) == ([said], [said])
+
+
+def test_a_cookie_needs_no_user_and_need_not_be_there_yet(faults: Faults) -> None:
+    assert faults('[verus]\nrpc_cookie_file = "/none/.cookie"') == []
+
+
+def test_a_password_needs_a_user(faults: Faults) -> None:
+    text = f'[verus]\nrpc_password = "{STRONG}"'
+
+    assert faults(text) == ["verus.rpc_user: is missing"]
+
+
+@pytest.mark.parametrize("mode", ["", DEVELOPMENT])
+def test_a_password_file_that_is_missing_is_one_fault(faults: Faults, mode: str) -> None:
+    text = '[verus]\nrpc_user = "u"\nrpc_password_file = "/none/password"\n'
+
+    assert faults(text + mode) == ["verus.rpc_password_file: /none/password is no file"]
+
+
+def test_an_answer_cannot_be_larger_than_the_cache(faults: Faults) -> None:
+    text = "[cache]\nmax_size = 10\nmax_entry_size = 11"
+
+    assert faults(verus() + text) == ["cache.max_entry_size: is over cache.max_size"]
+
+
+def chain(name: str, more: str = "") -> str:
+    return f'[chains."{name}"]\nrpc_user = "u"\nrpc_password = "{STRONG}"\n{more}\n'
+
+
+def test_further_chains_are_checked_as_the_first(faults: Faults) -> None:
+    assert faults(verus() + chain("VRSCTEST")) == []
+    assert faults(verus() + chain("VRSCTEST", 'chain = "VRSCTEST"')) == []
+    assert faults(verus() + "[chains.VRSCTEST]\nrpc_user = 'u'") == [
+        "chains.VRSCTEST: give exactly one of rpc_password, rpc_password_file, rpc_cookie_file"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "fault"),
+    [
+        ("a/b", "", "chains.a/b: a chain's name is letters, digits, dots, - and _"),
+        ("VRSC", "", "chains.VRSC: is the chain of [verus]"),
+        ("PBaaS", 'chain = "Other"', "chains.PBaaS.chain: the table's name is the chain's"),
+    ],
+)
+def test_a_chain_has_one_good_name_of_its_own(
+    faults: Faults, name: str, more: str, fault: str
+) -> None:
+    assert faults(verus() + chain(name, more)) == [fault]
+
+
+# ---------------------------------------------------------------- weak secrets
+
+PLACEHOLDERS = [
+    "changeme",
+    "change-me",
+    "CHANGE_ME",
+    "password",
+    "Passwort1",
+    "secret",
+    "default-password-of-the-image",
+    "example-password-from-the-docs",
+    "verus_rpc_password",
+    "admin123",
+    "xxxxxxxxxxxxxxxxxxxxxxxx",
+]
+
+
+@pytest.mark.parametrize("password", PLACEHOLDERS)
+def test_production_refuses_a_placeholder(faults: Faults, password: str) -> None:
+    said = "verus.rpc_password: is a placeholder; production needs a secret of its own"
+
+    assert faults(verus(password)) == [said]
+    assert faults(verus("${P}"), P=password) == [said]
+
+
+def test_production_refuses_a_short_secret(faults: Faults) -> None:
+    assert faults(verus("q" * 15)) == ["verus.rpc_password: is shorter than 16 characters"]
+    assert faults(verus("q" * 16)) == []
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o666])
+def test_production_refuses_a_literal_secret_that_all_may_read(faults: Faults, mode: int) -> None:
+    said = "stands in a file that everybody may read (chmod 600)"
+
+    assert faults(verus(), mode) == [f"verus.rpc_password: {said}"]
+    assert faults(verus("${P}"), mode, P=STRONG) == []
+    assert faults(verus("${P}") + chain("PBaaS"), mode, P=STRONG) == [
+        f"chains.PBaaS.rpc_password: {said}"
+    ]
+
+
+def test_production_looks_into_the_password_file(faults: Faults, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    text = f'[verus]\nrpc_user = "u"\nrpc_password_file = "{file}"\n'
+    file.write_text("hunter2\n", encoding="utf-8")
+    file.chmod(0o644)
+
+    weak = faults(text)
+    file.write_text(STRONG + "\n", encoding="utf-8")
+    file.chmod(0o640)
+
+    key = "verus.rpc_password_file"
+    assert weak == [
+        f"{key}: is shorter than 16 characters",
+        f"{key}: everybody may read {file} (chmod 600)",
+    ]
+    assert faults(text) == []
+
+
+def test_a_password_file_that_is_no_text_is_a_fault(faults: Faults, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\xfe" * 20)
+
+    [fault] = faults(f'[verus]\nrpc_user = "u"\nrpc_password_file = "{file}"\n')
+
+    assert fault == f"verus.rpc_password_file: {file} cannot be read as text"
+
+
+def test_the_secret_of_blocknotify_is_held_to_the_same(faults: Faults) -> None:
+    text = verus() + '[security]\nblocknotify_secret = "short"'
+
+    assert faults(text) == ["security.blocknotify_secret: is shorter than 16 characters"]
+
+
+def test_mounted_secrets_may_be_read_by_all(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.touch(0o644)
+
+    assert _readable_by_all(file)
+    assert not _readable_by_all(MOUNTED / "password")
+
+
+# ---------------------------------------------------------------- development
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_development_allows_weak_secrets_on_loopback(faults: Faults, host: str) -> None:
+    text = verus("changeme") + DEVELOPMENT + f'[server]\nhost = "{host}"'
+
+    assert faults(text, 0o644) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])  # noqa: S104
+def test_development_listens_nowhere_else(faults: Faults, host: str) -> None:
+    text = verus() + DEVELOPMENT + f'[server]\nhost = "{host}"'
+
+    assert faults(text) == ["server.host: development mode listens on loopback only"]
+
+
+def test_the_tree_can_be_built_without_a_file() -> None:
+    assert Config(verus=VerusConfig(rpc_user="u")).verus.rpc_user == "u"
