@@ -89,19 +89,18 @@ def _entry(name: str, thing: Any) -> str:
 
 
 def _declared(thing: Any) -> str:
-    """Return how *thing* is declared, as its source has it."""
+    """Return how *thing* is declared, as its source has it and as the formatter likes a stub."""
     source = textwrap.dedent(inspect.getsource(thing))
     node = ast.parse(source).body[0]
     if isinstance(node, ast.ClassDef):
         head = f"class {node.name}({', '.join(map(ast.unparse, node.bases))}):".replace("()", "")
-        fields = [
-            f"    {ast.unparse(each)}" for each in node.body if isinstance(each, ast.AnnAssign)
-        ]
-        return "\n".join([head, *(fields or ["    ..."])])
+        fields = (each for each in node.body if isinstance(each, ast.AnnAssign))
+        lines = [f"    {ast.get_source_segment(source, field)}" for field in fields]
+        return "\n".join([head, *lines]) if lines else f"{head} ..."
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         raise TypeError(f"{thing!r} is neither a class nor a function")
     lines = source.splitlines()[node.lineno - 1 : node.body[0].lineno - 1]
-    return "\n".join([*lines, "    ..."])
+    return "\n".join(lines) + " ..."
 
 
 def _prose(text: str) -> str:
