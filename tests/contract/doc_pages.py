@@ -92,5 +92,9 @@ def terminates(command: str) -> bool:
 
 
 PROGRAM = sorted({command for command in commands() if terminates(command)})
-TUTORIAL = [c for c in commands("docs/plugins/index.md") if first(c) in {"cp", "mv", "sed"}]
+TUTORIAL = [
+    command
+    for command in commands("docs/plugins/index.md")
+    if first(command) in {"cp", "mv", "sed", ".venv/bin/python"}
+]
 CURLS = [command for command in commands() if first(command) in {"curl", "sleep"}]
