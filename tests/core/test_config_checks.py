@@ -200,3 +200,17 @@ def test_development_listens_nowhere_else(faults: Faults, host: str) -> None:
 
 def test_the_tree_can_be_built_without_a_file() -> None:
     assert Config(verus=VerusConfig(rpc_user="u")).verus.rpc_user == "u"
+
+
+def test_a_cookie_that_everybody_may_read_is_refused(faults: Faults, tmp_path: Path) -> None:
+    cookie = tmp_path / ".cookie"
+    cookie.write_text("__cookie__:0123", encoding="utf-8")
+    text = f'[verus]\nrpc_cookie_file = "{cookie}"'
+
+    cookie.chmod(0o600)
+    private = faults(text)
+    cookie.chmod(0o644)
+    public = faults(text)
+
+    assert private == []
+    assert public == [f"verus.rpc_cookie_file: everybody may read {cookie}"]

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from contextlib import suppress
 
 import pytest
@@ -124,18 +125,25 @@ async def test_an_error_reaches_every_passenger_and_is_not_kept() -> None:
 
 
 async def test_an_error_that_nobody_waits_for_any_more_is_seen() -> None:
-    flights, flight = Flights(), Flight()
-    flight.error = Refused("no")
-    joined = asyncio.create_task(flights.join("k", flight))
+    async def fails_when_it_is_cancelled() -> Entry:
+        try:
+            return await Flight()()
+        except asyncio.CancelledError:
+            raise Refused("no") from None
+
+    unseen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
+    flights = Flights()
+    joined = asyncio.create_task(flights.join("k", fails_when_it_is_cancelled))
     await turn()
 
-    flight.gate.set()
-    await asyncio.sleep(0)
     joined.cancel()
     await turn()
+    left = joined.cancelled()
+    del joined
+    gc.collect()
 
-    assert joined.done()
-    assert len(flights) == 0
+    assert (left, unseen) == (True, [])
 
 
 async def test_a_landing_leaves_a_newer_flight_alone() -> None:

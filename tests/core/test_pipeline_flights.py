@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 from core.doubles import Gateway, Held, fresh, turn
 
@@ -139,6 +140,8 @@ async def test_a_write_is_seen_through_although_its_caller_leaves() -> None:
 
 
 async def test_the_error_of_a_write_that_nobody_waits_for_is_seen() -> None:
+    unseen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
     daemon = Held({"sendrawtransaction": OutcomeUnknown("lost")})
     gateway = Gateway(daemon)
     call = asyncio.create_task(gateway.call("sendrawtransaction", "00"))
@@ -148,9 +151,11 @@ async def test_the_error_of_a_write_that_nobody_waits_for_is_seen() -> None:
     daemon.may_answer.set()
     await gateway.pipeline.drain(60)
     await turn()
+    left = call.cancelled()
+    del call
+    gc.collect()
 
-    assert call.cancelled()
-    assert not gateway.pipeline._writes
+    assert (left, gateway.pipeline._writes, unseen) == (True, set(), [])
 
 
 async def test_a_write_may_be_cancelled_with_the_loop() -> None:

@@ -13,7 +13,7 @@ settings.register_profile(
     "core",
     derandomize=True,
     deadline=None,
-    max_examples=60,
+    max_examples=40,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

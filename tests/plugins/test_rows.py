@@ -25,7 +25,7 @@ from verus_gateway.plugin import (
 )
 from verus_gateway.registry import Registry, Row
 from verus_gateway.rpc import Call
-from verus_gateway.testing import FakeClock, FakeDaemon, find
+from verus_gateway.testing import FakeClock, FakeDaemon, find, run
 from verus_gateway.tip import Tip
 
 SCOPES = {PUBLIC, READ, WALLET_BUILD, BROADCAST, ADMIN, WALLET}
@@ -175,6 +175,15 @@ def test_parameters_are_handed_on_as_verusd_takes_them(
 def test_other_parameters_are_refused(name: str, params: tuple[Json, ...]) -> None:
     with pytest.raises(InvalidParams):
         read(name, *params)
+
+
+async def test_help_names_a_section_once_and_lines_before_any_too() -> None:
+    text = "getinfo\n== Blockchain ==\ngetblock height\n\ngetblockcount\n== Wallet ==\nstop"
+    daemon = FakeDaemon({"help": text, "getinfo": 1, "getblock": 1, "getblockcount": 1})
+
+    shown = await run(find(verus_chain.METHODS, "help"), daemon)
+
+    assert shown == "getinfo\n== Blockchain ==\ngetblock height\ngetblockcount"
 
 
 async def test_a_height_as_number_and_as_text_is_one_call_and_one_answer() -> None:
