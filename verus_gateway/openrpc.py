@@ -6,7 +6,7 @@ Follows the OpenRPC specification 1.3.2. ``x-scope``, ``x-ttl``, ``x-fallback`` 
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import msgspec
 
@@ -120,3 +120,5 @@ def fallback_text(fallback: Fallback) -> str:
             return "constant"
         case None:
             return "-"
+        case _:
+            assert_never(fallback)
