@@ -27,7 +27,7 @@ check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/mkdocs build --quiet --strict -f .mkdocs.yml --site-dir .site
+	$(BIN)/mkdocs build --strict -f .mkdocs.yml --site-dir .site
 
 bench: ## say what is measured so far
 	@echo "There is no benchmark yet: the figures of this gateway beside its peers' come with the work on speed."
@@ -35,7 +35,7 @@ bench: ## say what is measured so far
 
 docs: $(VENV)/.setup-dev ## write the generated pages and build the documentation into .site
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --quiet --strict -f .mkdocs.yml --site-dir .site
+	$(BIN)/mkdocs build --strict -f .mkdocs.yml --site-dir .site
 
 format: $(VENV)/.setup-dev ## let the formatter and the linter mend what they can
 	$(BIN)/ruff format .

@@ -66,10 +66,13 @@ class Gateway:
         }
         self.metrics = Metrics(
             self.counts,
-            {name: (chain.counts, chain.gauges()) for name, chain in self.chains.items()},
+            {name: (chain.counts, chain.readings()) for name, chain in self.chains.items()},
             {
                 "loop_lag_seconds": ("Worst lateness since last asked", self.watchdog.take_lag),
-                "loop_blocked": ("Times the event loop stood still", lambda: self.watchdog.blocked),
+                "loop_blocked_total": (
+                    "Times the event loop stood still",
+                    lambda: self.watchdog.blocked,
+                ),
             },
         )
 

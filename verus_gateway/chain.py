@@ -137,13 +137,14 @@ class Chain:
             },
         }
 
-    def gauges(self) -> dict[str, tuple[str, Reading]]:
+    def readings(self) -> dict[str, tuple[str, Reading]]:
         """Return what is read at scrape time: name, help and how to read it."""
         tip, kept, gate, breaker = self.tip, self.cache, self.gate, self.breaker
         opened = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
         return {
             "cache_entries": ("Answers kept in memory", lambda: len(kept)),
             "cache_bytes": ("Bytes of answers kept in memory", lambda: kept.size),
+            "cache_evictions_total": ("Answers dropped for room", lambda: kept.evictions),
             "breaker_open": ("0 closed, 0.5 half open, 1 open", lambda: opened[breaker.name]),
             "daemon_in_flight": ("Calls at the daemon now", lambda: gate.inside),
             "daemon_waiting": ("Calls that wait for their turn", lambda: gate.waiting),

@@ -129,7 +129,7 @@ def code_label(code: int) -> str:
 
 
 Reading: TypeAlias = Callable[[], float]
-Gauges: TypeAlias = Mapping[str, tuple[str, Reading]]
+Readings: TypeAlias = Mapping[str, tuple[str, Reading]]
 Labels: TypeAlias = dict[str, str]
 
 
@@ -138,22 +138,31 @@ class Metrics:
 
     Args:
         http: Counts of HTTP.
-        chains: From chain name to its counts and to the gauges that are read now.
-        gauges: Gauges of the process.
+        chains: From chain name to its counts and to what is read at scrape time.
+        process: What is read of the process; a name in ``_total`` is a counter, others gauges.
     """
 
     def __init__(
-        self, http: HttpCounts, chains: Mapping[str, tuple[ChainCounts, Gauges]], gauges: Gauges
+        self,
+        http: HttpCounts,
+        chains: Mapping[str, tuple[ChainCounts, Readings]],
+        process: Readings,
     ) -> None:
         self._http = http
         self._chains = chains
-        self._gauges = gauges
+        self._process = process
         self._started = time.time()
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format 0.0.4."""
         registry = Registry()
-        for fill in (self._calls, self._daemons, self._tips, self._chain_gauges, self._process):
+        for fill in (
+            self._calls,
+            self._daemons,
+            self._tips,
+            self._chain_readings,
+            self._of_process,
+        ):
             fill(registry)
         return bytes(text.TextFormatter().marshall(registry))
 
@@ -213,16 +222,16 @@ class Metrics:
                 (({"chain": chain}, read(counts)) for chain, (counts, _) in self._chains.items()),
             )
 
-    def _chain_gauges(self, registry: Registry) -> None:
-        made: dict[str, Gauge] = {}
-        for chain, (_, gauges) in self._chains.items():
-            for name, (help, read) in gauges.items():
-                gauge = made.get(name)
-                if gauge is None:
-                    gauge = made[name] = _gauge(registry, f"verus_gateway_{name}", help)
-                gauge.set({"chain": chain}, read())
+    def _chain_readings(self, registry: Registry) -> None:
+        made: dict[str, Counter | Gauge] = {}
+        for chain, (_, readings) in self._chains.items():
+            for name, (help, read) in readings.items():
+                collector = made.get(name)
+                if collector is None:
+                    collector = made[name] = _collector(registry, name, help)
+                collector.set({"chain": chain}, read())
 
-    def _process(self, registry: Registry) -> None:
+    def _of_process(self, registry: Registry) -> None:
         _counter(
             registry,
             "verus_gateway_http_responses_total",
@@ -235,8 +244,8 @@ class Metrics:
             "JSON-RPC batches taken",
             [({}, self._http.batches)],
         )
-        for name, (help, read) in self._gauges.items():
-            _gauge(registry, f"verus_gateway_{name}", help).set({}, read())
+        for name, (help, read) in self._process.items():
+            _collector(registry, name, help).set({}, read())
         for name, help, value in (
             ("verus_gateway_in_flight", "HTTP requests being answered", self._http.in_flight),
             ("process_start_time_seconds", "When the process started", self._started),
@@ -253,6 +262,11 @@ def _counter(
     counter = Counter(name, help, registry=registry)
     for labels, value in values:
         counter.set(labels, value)
+
+
+def _collector(registry: Registry, name: str, help: str) -> Counter | Gauge:
+    kind = Counter if name.endswith("_total") else Gauge
+    return kind(f"verus_gateway_{name}", help, registry=registry)
 
 
 def _gauge(registry: Registry, name: str, help: str) -> Gauge:

@@ -299,8 +299,8 @@ def method(
         params: The parameters in verusd's order, by `required` and `optional`.
         summary: One line for the method table and the OpenRPC document.
         accepts: A last word on the parameters, for what kinds cannot say.
-        scope: What the caller must hold: `PUBLIC`, `READ`, `WALLET_BUILD`, `BROADCAST`, `WALLET`
-            or a third party's own word.
+        scope: What the caller must hold: `PUBLIC`, `READ`, `WALLET_BUILD`, `BROADCAST`, `ADMIN`,
+            `WALLET` or a third party's own word.
         ttl: Seconds for which an answer may be served again, `TIP`, `MEMPOOL`, `FOREVER`, or 0
             for never.
         fallback: What to serve while verusd is away: `Stale`, `Constant`, or None for an error.

@@ -1,7 +1,7 @@
 import asyncio
 import logging
 import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -52,24 +52,29 @@ async def answer(row: Method, daemon: FakeDaemon | None = None, *params: Json) -
     return await pipeline.answer(Call(row.name, list(params), b"1"), anonymous([PUBLIC]))
 
 
-def in_no_time(test: Callable[[], Awaitable[None]]) -> None:
-    """Run *test* on a loop that never waits: where nothing is to be done, its clock jumps."""
+class NoTime(asyncio.SelectorEventLoop):
+    """A loop that never waits: where nothing is to be done, its clock jumps ahead."""
 
-    class Jumping(selectors.DefaultSelector):
-        def select(self, timeout: float | None = None) -> Any:
-            ready = super().select(0)
-            if not ready and timeout:
-                now[0] += timeout
-            return ready
+    def __init__(self) -> None:
+        self.now = 0.0
+        loop = self
 
-    async def run() -> None:
-        await test()
+        class Jumping(selectors.DefaultSelector):
+            def select(self, timeout: float | None = None) -> list[Any]:
+                ready = super().select(0)
+                if not ready and timeout:
+                    loop.now += timeout
+                return ready
 
-    now = [0.0]
-    loop = asyncio.SelectorEventLoop(Jumping())
-    loop.time = lambda: now[0]  # type: ignore[method-assign]
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(run())
+        super().__init__(Jumping())
+
+    def time(self) -> float:
+        return self.now
+
+
+def in_no_time(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=NoTime) as runner:
+        runner.run(test())
 
 
 # ---------------------------------------------------------------- handlers that answer

@@ -79,6 +79,10 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
 def _weak_password(table: str, verus: VerusConfig) -> Iterator[str]:
     if verus.rpc_password:
         yield from _weak(f"{table}.rpc_password", verus.rpc_password.reveal())
+    if verus.rpc_cookie_file:
+        file = Path(verus.rpc_cookie_file)
+        if file.is_file() and _readable_by_all(file):
+            yield f"{table}.rpc_cookie_file: everybody may read {file}"
     if verus.rpc_password_file:
         yield from _weak_file(f"{table}.rpc_password_file", Path(verus.rpc_password_file))
 

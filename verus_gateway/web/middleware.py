@@ -15,6 +15,7 @@ from verus_gateway.errors import (
     BodyTooLarge,
     InternalError,
     InvalidRequest,
+    LoginRequired,
     NoSuchPath,
     RpcError,
     WrongHttpMethod,
@@ -84,6 +85,8 @@ def refusal(
         content_type="application/json",
         headers=allow,
     )
+    if isinstance(error, LoginRequired):
+        response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="verus-gateway"'
     if response.status in {408, 413}:
         response.force_close()  # the rest of the body is not worth reading
     return response
