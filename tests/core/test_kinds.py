@@ -76,6 +76,7 @@ REFUSED: list[tuple[Kind, list[Any]]] = [
     (members(), [{"a": 1}, [], None]),
     (number(), [False, "1"]),
     (text(pattern="a|bc"), ["ac", "abc", "b", ""]),
+    (text(pattern=r"\d+"), ["\u0661", "\uff10"]),
 ]
 
 

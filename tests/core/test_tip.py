@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from verus_gateway.errors import Refused, TimedOut
-from verus_gateway.plugin import Json
+from verus_gateway.plugin import Json, Raw
 from verus_gateway.testing import FakeClock, FakeDaemon
 from verus_gateway.tip import REMEMBERED, Block, Step, Tip
 
@@ -130,6 +130,22 @@ async def test_a_confirmation_ends_by_itself(tip: Tip, clock: FakeClock) -> None
     clock.advance(0.1)
 
     assert (in_time, tip.generation) == ("a5", None)
+
+
+async def test_a_slow_look_confirms_the_moment_in_which_it_began(
+    daemon: FakeDaemon, clock: FakeClock
+) -> None:
+    class Slow(FakeDaemon):
+        async def call(self, method: str, *params: Json) -> Raw:
+            clock.advance(4)
+            return await super().call(method, *params)
+
+    tip = Tip(Slow(daemon.answers), interval=1, patience=5, clock=clock)
+
+    await tip.poll()
+
+    assert clock.now == 8
+    assert tip.generation is None
 
 
 async def test_a_doubt_lasts_until_the_next_look(tip: Tip) -> None:
