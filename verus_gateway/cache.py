@@ -98,15 +98,18 @@ class Cache:
         return entry
 
     def keep(self, key: bytes, entry: Entry) -> None:
-        """Keep *entry* unless it is too large; the oldest unused make room."""
-        self._drop(key)
+        """Keep *entry* unless it is too large or older than what is there; old ones make room."""
+        there = self._entries.get(key)
+        if there is not None and there.at > entry.at:
+            return  # a slow answer must not push out a newer one
+        self.drop(key)
         if len(entry.value) > self._max_entry_size:
             return
         self._entries[key] = entry
         self.size += _cost(key, entry)
         while self.size > self._max_size:
             oldest = next(iter(self._entries))
-            self._drop(oldest)
+            self.drop(oldest)
             self.evictions += 1
 
     def clear(self) -> None:
@@ -135,7 +138,8 @@ class Cache:
         """Tell whether *entry* may stand in while verusd is away."""
         return isinstance(method.fallback, Stale) and self.age(entry) <= method.fallback.within
 
-    def _drop(self, key: bytes) -> None:
+    def drop(self, key: bytes) -> None:
+        """Forget the answer at *key*, if there is one."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.size -= _cost(key, entry)

@@ -164,7 +164,9 @@ class Pipeline:
         at, tip, branch = self._cache.now(), self._tip.newest, self._tip.branch
         value = await self._run(miss.method, miss.params)
         entry = Entry(value, at, tip, branch)
-        if miss.key and value != rpc.NULL:  # "not found yet" must not hide what comes
+        if value == rpc.NULL:  # "not found yet" must not hide what comes, nor what was outlive it
+            self._cache.drop(miss.key)
+        elif miss.key:
             self._cache.keep(miss.key, entry)
         return entry
 
@@ -176,7 +178,8 @@ class Pipeline:
         try:
             async with asyncio.timeout_at(deadline + GRACE):
                 return rpc.encode(await method.run(line, params))
-        except RpcError:
+        except RpcError as error:
+            _check_carriable(method, error)
             raise
         except Exception as error:
             raise _incident(method, error) from error
@@ -189,6 +192,13 @@ class Pipeline:
         if kept is not None and self._cache.usable(miss.method, kept):
             return Answer(kept.value, "stale", self._cache.age(kept))
         raise error
+
+
+def _check_carriable(method: Method, error: RpcError) -> None:
+    try:
+        rpc.encode([error.message, error.data])
+    except ValueError as reason:
+        raise _incident(method, reason) from error
 
 
 def _incident(method: Method, error: Exception) -> InternalError:

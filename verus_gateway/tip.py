@@ -80,6 +80,7 @@ class Tip:
         self._hash = ""
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._wake = asyncio.Event()
+        self._heard = 0
         self._away_listeners: list[Callable[[RpcError | None], None]] = []
         self.block: Block | None = None
         self.branch = 0
@@ -124,6 +125,7 @@ class Tip:
         moves nothing.
         """
         if hash not in self._seen:
+            self._heard += 1
             self._turn_to(hash)
             self._confirmed_at = self._clock()
         self._wake.set()
@@ -156,10 +158,12 @@ class Tip:
                 woken.cancel()
 
     async def _ask(self) -> None:
-        asked_at = self._clock()
+        asked_at, heard = self._clock(), self._heard
         best = decode(await self._daemon.call("getbestblockhash"))
         if not isinstance(best, str):
             raise BadAnswer("getbestblockhash gave no text")
+        if heard != self._heard and best != self._hash:
+            return  # answered before the block that was announced meanwhile; the next look is due
         # Before anything else is awaited: what was kept under the old tip is old from now on.
         self._turn_to(best)
         self._confirmed_at = asked_at

@@ -213,3 +213,13 @@ def test_a_clock_that_goes_back_makes_nothing_younger_than_now(
 
     assert cache.age(entry(at=0)) == 0.0
     assert cache.now() == -5
+
+
+def test_a_slow_answer_does_not_push_out_a_newer_one(cache: Cache) -> None:
+    cache.keep(b"k", entry(b"new", at=2.0))
+
+    cache.keep(b"k", entry(b"old", at=1.0))
+
+    kept = cache.find(b"k")
+    assert kept is not None
+    assert kept.value == b"new"

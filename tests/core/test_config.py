@@ -204,3 +204,31 @@ def test_every_key_is_described_once() -> None:
     assert ("verus", "rpc_password", "") in {
         (table, key, said) for table, key, said, _ in described
     }
+
+
+def test_the_environment_fills_numbers_and_truth_values_too(loaded: Load) -> None:
+    text = GOOD + '[server]\nport = "${PORT}"\n[cache]\nenabled = "${CACHE}"'
+
+    config = loaded(text, PORT="9000", CACHE="false")
+
+    assert (config.server.port, config.cache.enabled) == (9000, False)
+
+
+def test_a_number_written_as_text_in_the_file_is_still_a_fault(loaded: Load) -> None:
+    found = faults(loaded, GOOD + '[server]\nport = "9000"')
+
+    assert found == ["server.port: Expected `int`, got `str`"]
+
+
+def test_what_the_environment_fills_in_must_fit_its_key(loaded: Load) -> None:
+    found = faults(loaded, GOOD + '[server]\nport = "${PORT}"', PORT="many")
+
+    assert found == ["server.port: Expected `int`, got `str`"]
+
+
+def test_a_secret_from_the_environment_stays_the_text_it_is(loaded: Load) -> None:
+    text = '[verus]\nrpc_user = "u"\nrpc_password = "${SECRET}"'
+
+    config = loaded(text, SECRET="12345678901234567890")
+
+    assert config.verus.rpc_password.reveal() == "12345678901234567890"

@@ -126,3 +126,17 @@ async def test_an_open_breaker_is_answered_from_what_was_kept() -> None:
     sources = [(await gateway.call("getinfo")).source for _ in range(3)]
 
     assert (sources, breaker.name, len(daemon.asked)) == (["stale"] * 3, "open", 2)
+
+
+async def test_what_a_null_has_ended_does_not_stand_in_later() -> None:
+    daemon = FakeDaemon({"getinfo": 1})
+    gateway = Gateway(daemon)
+    for answer in (1, None, Refused("away")):
+        daemon.answers["getinfo"] = answer
+        gateway.clock.advance(5)
+        if isinstance(answer, Refused):
+            break
+        await gateway.call("getinfo")
+
+    with pytest.raises(Refused):
+        await gateway.call("getinfo")

@@ -246,3 +246,13 @@ async def test_an_error_in_verusds_own_words_is_nobodys_fault(
         await answer(row(handler), FakeDaemon({"getinfo": DaemonError("no", code=-5)}))
 
     assert caplog.records == []
+
+
+async def test_an_error_whose_data_json_cannot_carry_is_the_plugins_fault() -> None:
+    async def handler(_: Daemon) -> Json:
+        raise DaemonError("no", data=object())
+
+    with pytest.raises(InternalError) as caught:
+        await answer(row(handler, retry=True))
+
+    assert set(caught.value.data) == {"incident"}

@@ -256,3 +256,23 @@ async def test_two_looks_at_one_block_are_one_step(tip: Tip) -> None:
     await tip._move(Block("a5", 5, 1005, "a4"))
 
     assert len(told) == 1
+
+
+async def test_a_look_answered_before_an_announcement_does_not_bring_the_old_tip_back(
+    clock: FakeClock,
+) -> None:
+    class Slow(FakeDaemon):
+        async def call(self, method: str, *params: Json) -> Raw:
+            answer = await super().call(method, *params)
+            if method == "getbestblockhash" and len(self.asked) > 2:
+                followed.announce("b6")
+            return answer
+
+    daemon = Slow()
+    show(daemon, "a5", 5, "a4")
+    followed = Tip(daemon, interval=1, clock=clock)
+    await followed.poll()
+
+    await followed.poll()
+
+    assert followed.generation == "b6"

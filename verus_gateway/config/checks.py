@@ -19,6 +19,13 @@ MOUNTED: Final = Path("/run/secrets")
 """Where container engines mount secrets: readable by all, but all is one user there."""
 
 
+def variable(value: object) -> str | None:
+    """Return the name in ``"${NAME}"``, None where *value* is no such text."""
+    if isinstance(value, str) and value.startswith("${") and value.endswith("}"):
+        return value[2:-1]
+    return None
+
+
 def contradictions(config: Config) -> Iterator[str]:
     """Yield what cannot be meant, whatever the mode."""
     for table, verus in _daemons(config):
@@ -104,7 +111,7 @@ def _literal_secrets(table: Mapping[str, Any], where: str) -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _literal_secrets(value, f"{where}{key}.")
-        elif key in SECRET_KEYS and not str(value).startswith("${"):
+        elif key in SECRET_KEYS and variable(value) is None:
             yield f"{where}{key}"
 
 

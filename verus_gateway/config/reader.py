@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from verus_gateway.config.checks import contradictions, weaknesses
+from verus_gateway.config.checks import contradictions, variable, weaknesses
 from verus_gateway.config.tree import Config, Secret, VerusConfig
 from verus_gateway.errors import ConfigError
 
@@ -28,8 +28,9 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     faults: list[str] = []
-    filled = _filled(document, environment, "", faults)
-    faults += _faults(filled, Config, "")
+    lax: set[str] = set()
+    filled = _filled(document, environment, "", faults, lax)
+    faults += _faults(filled, Config, "", lax)
     if faults:
         raise ConfigError(*(f"{path}: {fault}" for fault in faults))
     config: Config = msgspec.convert(filled, Config, dec_hook=_secret)
@@ -39,21 +40,23 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     return config
 
 
-def _filled(value: Any, environment: Mapping[str, str], where: str, faults: list[str]) -> Any:
-    # Filled in after parsing, so that a secret can never be read as TOML.
-    match value:
-        case dict():
-            return {
-                key: _filled(member, environment, f"{where}.{key}", faults)
-                for key, member in value.items()
-            }
-        case str() if value.startswith("${") and value.endswith("}"):
-            name = value[2:-1]
-            if name not in environment:
-                faults.append(f"{where[1:]}: the environment has no {name}")
-            return environment.get(name, "")
-        case _:
-            return value
+def _filled(
+    value: Any, environment: Mapping[str, str], where: str, faults: list[str], lax: set[str]
+) -> Any:
+    # Filled in after parsing, so that a secret can never be read as TOML. The environment holds
+    # text only: *lax* collects the keys whose text may stand for a number or a truth value.
+    if isinstance(value, dict):
+        return {
+            key: _filled(member, environment, f"{where}.{key}", faults, lax)
+            for key, member in value.items()
+        }
+    name = variable(value)
+    if name is None:
+        return value
+    if name not in environment:
+        faults.append(f"{where[1:]}: the environment has no {name}")
+    lax.add(where[1:])
+    return environment.get(name, "")
 
 
 def _secret(kind: type, value: Any) -> Any:
@@ -62,7 +65,8 @@ def _secret(kind: type, value: Any) -> Any:
     raise ValueError("Expected `str`")
 
 
-def _faults(table: Any, kind: type[Struct], where: str) -> Iterator[str]:
+def _faults(table: Any, kind: type[Struct], where: str, lax: set[str]) -> Iterator[str]:
+    """Yield the faults of *table*; what the environment filled in becomes its key's type."""
     if not isinstance(table, dict):
         yield f"{where[1:]}: is a table"
         return
@@ -72,15 +76,22 @@ def _faults(table: Any, kind: type[Struct], where: str) -> Iterator[str]:
         if key not in known:
             yield f"{name}: no such key{_nearest(key, known)}"
         elif isinstance(known[key], type) and issubclass(known[key], Struct):
-            yield from _faults(value, known[key], f"{where}.{key}")
+            yield from _faults(value, known[key], f"{where}.{key}", lax)
         elif key == "chains" and isinstance(value, dict):
             for chain, inner in value.items():
-                yield from _faults(inner, VerusConfig, f"{where}.{key}.{chain}")
+                yield from _faults(inner, VerusConfig, f"{where}.{key}.{chain}", lax)
         else:
-            try:
-                msgspec.convert(value, known[key], dec_hook=_secret)
-            except msgspec.ValidationError as error:
-                yield f"{name}: {error}"
+            yield from _read(table, key, known[key], name, lax)
+
+
+def _read(table: dict[str, Any], key: str, hint: Any, name: str, lax: set[str]) -> Iterator[str]:
+    try:
+        made = msgspec.convert(table[key], hint, strict=name not in lax, dec_hook=_secret)
+    except msgspec.ValidationError as error:
+        yield f"{name}: {error}"
+    else:
+        if name in lax and not isinstance(made, Secret):
+            table[key] = made
 
 
 def _nearest(key: str, known: Mapping[str, Any]) -> str:
