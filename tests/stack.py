@@ -12,16 +12,20 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from verus_gateway import app
+from verus_gateway import registry
 from verus_gateway.app import Gateway
 from verus_gateway.config import (
     AuthConfig,
     BreakerConfig,
     Config,
+    MetricsConfig,
     Secret,
     SecurityConfig,
+    ServerConfig,
     VerusConfig,
 )
+from verus_gateway.plugin import Method
+from verus_gateway.registry import Registry, Row
 from verus_gateway.simulator import Settings, Simulator
 
 PASSWORD = "a-password-made-up-for-tests"
@@ -46,10 +50,10 @@ class Stack:
     url: str
     others: Mapping[str, Simulator]
 
-    async def post(self, body: Any, path: str = "/") -> Reply:
+    async def post(self, body: Any, path: str = "/", **more: str) -> Reply:
         """Send *body*, encoded unless it is bytes, and decode the answer."""
         text = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **more}
         async with self.client.post(self.url + path, data=text, headers=headers) as response:
             raw = await response.read()
             answer = msgspec.json.decode(raw) if raw else None
@@ -77,6 +81,10 @@ class Plan:
         rules: The breaker's rules.
         security: The gateway's security table.
         verus: Further keys of the ``[verus]`` table.
+        server: The gateway's server table.
+        metrics: Whether there are metrics.
+        scopes: What callers without a token may do.
+        offered: Rows beside the installed ones.
         chains: Further chains, by name, with settings of their simulators.
         wait: Whether to wait until the tip is known.
     """
@@ -85,6 +93,10 @@ class Plan:
     rules: BreakerConfig = field(default_factory=BreakerConfig)
     security: SecurityConfig = field(default_factory=lambda: SecurityConfig(mode="development"))
     verus: Mapping[str, Any] = field(default_factory=dict)
+    server: ServerConfig = field(default_factory=ServerConfig)
+    metrics: bool = True
+    scopes: tuple[str, ...] = ("public", "read", "broadcast")
+    offered: tuple[Method, ...] = ()
     chains: Mapping[str, Settings] = field(default_factory=dict)
     wait: bool = True
 
@@ -104,9 +116,12 @@ async def start() -> AsyncIterator[StartStack]:
             others = {name: Simulator(settings) for name, settings in plan.chains.items()}
             for other in others.values():
                 await stack.enter_async_context(other)
-            gateway = app.load(_config(plan, simulator, others))
+            gateway = Gateway(_config(plan, simulator, others), _methods(plan.offered))
             runner = web.AppRunner(
-                gateway.application(), handler_cancellation=True, access_log=None
+                gateway.application(),
+                handler_cancellation=True,
+                auto_decompress=False,
+                access_log=None,
             )
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
@@ -141,8 +156,15 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         verus=_verus(simulator, plan),
         chains={name: _verus(other, plan) for name, other in others.items()},
         security=plan.security,
-        auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
+        server=plan.server,
+        metrics=MetricsConfig(enabled=plan.metrics),
+        auth=AuthConfig(anonymous_scopes=plan.scopes),
     )
+
+
+def _methods(more: tuple[Method, ...]) -> Registry:
+    installed = {row.method.name: row for row in registry.load(registry.installed())}
+    return Registry(installed | {row.name: Row(row, "acme 1.0") for row in more})
 
 
 def _verus(simulator: Simulator, plan: Plan) -> VerusConfig:
