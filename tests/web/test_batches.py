@@ -83,3 +83,13 @@ async def test_equal_members_are_one_call_to_verusd(start: StartStack) -> None:
 
     assert sorted(answer["id"] for answer in reply.body) == list(range(50))
     assert stack.simulator.counts["getmininginfo"] == 1
+
+
+async def test_an_error_that_takes_no_room_keeps_its_own_words_in_an_overfull_batch(
+    start: StartStack,
+) -> None:
+    stack = await start(server=ServerConfig(max_batch_response=1024))
+
+    reply = await stack.post([{"id": 1, "method": "nope"}, {"id": 2, "method": "getblockcount"}])
+
+    assert [answer["error"] and answer["error"]["code"] for answer in reply.body] == [-32601, None]

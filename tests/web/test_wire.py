@@ -9,6 +9,7 @@ import pytest
 from stack import Stack, StartStack, simulated
 
 from verus_gateway.config import ServerConfig
+from verus_gateway.errors import RateLimited, RpcError, ScopeMissing
 from verus_gateway.plugin import PUBLIC, Constant, Daemon, Json, Raw, method
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "getblockcount"}
@@ -275,3 +276,29 @@ async def test_a_client_that_leaves_cancels_its_read_but_not_its_write(start: St
     await asyncio.sleep(0.3)
 
     assert ended == ["read cancelled", "write done"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "header", "value"),
+    [
+        (RateLimited("slow down"), 429, "Retry-After", "1"),
+        (
+            ScopeMissing("not yours"),
+            403,
+            "WWW-Authenticate",
+            'Bearer realm="verus-gateway", error="insufficient_scope"',
+        ),
+    ],
+)
+async def test_an_error_with_a_status_of_its_own_says_what_to_do(
+    start: StartStack, error: RpcError, status: int, header: str, value: str
+) -> None:
+    async def refusing(_: Daemon) -> Json:
+        raise error
+
+    row = method("acme.no", summary="x", scope=PUBLIC, retry=True, handler=refusing)
+    stack = await start(offered=(row,))
+
+    reply = await stack.post({"id": 1, "method": "acme.no"})
+
+    assert (reply.status, reply.headers[header]) == (status, value)

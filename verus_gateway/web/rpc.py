@@ -34,6 +34,7 @@ _CACHE_STATUS: Final = {
     "stale": "verus-gateway; fwd=stale",
     "default": "verus-gateway; fwd=miss; detail=default",
 }
+_OVERFULL: Final = InternalError("the results of this batch are too large together")
 _BADNESS: Final = {"daemon": 0, "cache": 0, "stale": 1, "default": 2}
 
 
@@ -87,7 +88,7 @@ async def _single(served: Served, call: rpc.Member, caller: Caller) -> web.Respo
         return _failed(outcome, call.id, v2=call.v2)
     headers = {"Cache-Status": _CACHE_STATUS[outcome.source]}
     _mark(headers, [outcome])
-    return _json(rpc.result(call, outcome.value, _degraded(outcome)), headers)
+    return _json(_rendered(call, outcome), headers)
 
 
 async def _batch(
@@ -99,21 +100,21 @@ async def _batch(
     for member, outcome in zip(members, outcomes, strict=True):
         if isinstance(member, rpc.Call) and member.notification:
             continue
+        left -= len(outcome.value) if isinstance(outcome, Answer) else 0
         parts.append(b"," if parts else b"[")
-        if isinstance(outcome, Answer):
-            left -= len(outcome.value)
-            if left >= 0:
-                parts += rpc.result(member, outcome.value, _degraded(outcome))
-                continue
-            outcome = InternalError("the results of this batch are too large together")  # noqa: PLW2901  the answer is replaced
-        if isinstance(outcome, RpcError):
-            parts.append(rpc.failure(outcome, member.id, v2=member.v2))
+        parts += _rendered(member, outcome if left >= 0 else _OVERFULL)
     if not parts:
         return web.Response(status=204)
     parts.append(b"]")
     headers: dict[str, str] = {}
     _mark(headers, [outcome for outcome in outcomes if isinstance(outcome, Answer)])
     return _json(tuple(parts), headers)
+
+
+def _rendered(member: rpc.Member, outcome: Answer | RpcError) -> tuple[bytes, ...]:
+    if isinstance(outcome, RpcError):
+        return (rpc.failure(outcome, member.id, v2=member.v2),)
+    return rpc.result(member, outcome.value, _degraded(outcome))
 
 
 async def _outcome(served: Served, member: rpc.Member, caller: Caller) -> Answer | RpcError:
