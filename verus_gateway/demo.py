@@ -1,16 +1,19 @@
 """The gateway in front of a simulated verusd, and what to type to see it work."""
 
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
+
+from aiohttp import encode_basic_auth
 
 from verus_gateway import app, logs
 from verus_gateway.config import (
@@ -25,6 +28,7 @@ from verus_gateway.config import (
 from verus_gateway.serve import serve
 
 START_SECONDS: Final = 10.0
+USER: Final = "verus"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> in
         file.write_text(password, "utf-8")
         simulator = _start_simulator(plan, file)
         try:
-            _wait_for(simulator, plan.simulator_port)
+            _wait_for(simulator, plan.simulator_port, password)
             gateway = app.load(_config(plan, password))
             with logs.writing("info", "text"):
                 run_loop(
@@ -74,7 +78,7 @@ def _start_simulator(plan: Plan, password_file: Path) -> "subprocess.Popen[bytes
         *("--port", str(plan.simulator_port)),
         *("--control-port", str(plan.simulator_port + 1)),
         *("--block-time", str(plan.block_time)),
-        *("--password-file", str(password_file)),
+        *("--user", USER, "--password-file", str(password_file)),
     ]
     # A session of its own: Ctrl-C reaches the gateway alone, which then ends the simulator.
     return subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -82,24 +86,32 @@ def _start_simulator(plan: Plan, password_file: Path) -> "subprocess.Popen[bytes
     )
 
 
-def _wait_for(simulator: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait_for(simulator: "subprocess.Popen[bytes]", port: int, password: str) -> None:
     ends = time.monotonic() + START_SECONDS
-    while time.monotonic() < ends:
-        try:
-            simulator.wait(0.05)
-        except subprocess.TimeoutExpired:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-                return
-        else:
-            break
+    while time.monotonic() < ends and simulator.poll() is None:
+        if _answers(port, password):
+            return
+        time.sleep(0.05)
     raise OSError("the simulated verusd did not start")
+
+
+def _answers(port: int, password: str) -> bool:
+    """Tell whether our own simulator answers there: another one has another password."""
+    authorization = encode_basic_auth(USER, password)
+    try:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=1.0)) as connection:
+            body = b'{"id":1,"method":"getblockcount"}'
+            connection.request("POST", "/", body, {"Authorization": authorization})
+            return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
+        return False
 
 
 def _config(plan: Plan, password: str) -> Config:
     return Config(
         verus=VerusConfig(
             rpc_url=f"http://127.0.0.1:{plan.simulator_port}",
-            rpc_user="verus",
+            rpc_user=USER,
             rpc_password=Secret(password),
             circuit_breaker=BreakerConfig(recovery_timeout_seconds=10.0),
         ),
