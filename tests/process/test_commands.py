@@ -71,6 +71,15 @@ def test_check_names_every_fault_of_config_and_plugins(
     assert "Traceback" not in done.stderr
 
 
+def test_check_names_a_fault_of_the_config_alone(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + "prot = 1\n")
+
+    done = run("check", "--config", str(config))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_serve_refuses_a_broken_plugin_with_one_line(
     run: Run, config: Path, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 import msgspec
 import pytest
 
+from verus_gateway import demo
 from verus_gateway.cli import main
 
 
@@ -89,3 +90,15 @@ def test_a_demo_whose_simulator_cannot_start_says_so(capfd: pytest.CaptureFixtur
 
     assert status == 1
     assert "the simulated verusd did not start" in capfd.readouterr().err
+
+
+def test_the_demo_ends_its_simulator_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    _, simulator = free_ports()
+    plan = demo.Plan(port=0, simulator_port=simulator)
+
+    status = demo.run(plan, lambda serving: serving.close())
+
+    assert status == 0
+    assert capsys.readouterr().out == "The demo has ended.\n"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", simulator), 1.0)

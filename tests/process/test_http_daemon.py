@@ -1,6 +1,7 @@
 """`HttpDaemon` against a server that answers as verusd does, and as it should not."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from decimal import Decimal
@@ -298,3 +299,23 @@ async def test_a_caller_that_is_cancelled_leaves_no_connection_busy(connect: Any
         await asked
 
     assert await client.ask() == b"7"
+
+
+async def test_a_host_that_lets_connections_hang_is_refused_in_time() -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for filler in (first, second):  # the queue of a listener that never accepts
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        daemon = HttpDaemon(
+            f"http://127.0.0.1:{full.getsockname()[1]}",
+            Credentials("u", "p"),
+            connect_timeout=0.05,
+            max_response_size=1000,
+            connections=1,
+        )
+
+        async with daemon:
+            with pytest.raises(Refused, match="in time"):
+                await Client(daemon, []).ask(retry=False)

@@ -83,3 +83,13 @@ async def test_under_load_no_fresh_answer_is_older_than_the_tip_it_was_asked_und
     asked = stack.simulator.counts["getblockcount"] - before["getblockcount"]
     assert wrong == []
     assert 20 <= asked <= 22  # once a tip: the one before, twenty more, and a look in between
+
+
+async def test_an_announcement_for_a_chain_nobody_serves_is_not_found(start: StartStack) -> None:
+    security = SecurityConfig(mode="development", blocknotify_secret=Secret(SECRET))
+    stack = await start(security=security)
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    url = stack.url + "/internal/blocknotify/nowhere"
+
+    async with stack.client.post(url, data="ab" * 32, headers=headers) as response:
+        assert response.status == 404

@@ -1,7 +1,11 @@
 """One instance, many chains, each with its own daemon."""
 
+import asyncio
+
+import pytest
 from stack import StartStack, simulated, until
 
+from verus_gateway.chain import ended, log_death
 from verus_gateway.config import BreakerConfig
 
 
@@ -62,3 +66,24 @@ async def test_the_openrpc_document_names_every_chain(start: StartStack) -> None
         {"name": "VRSC", "url": "/"},
         {"name": "vTEST", "url": "/chain/vTEST"},
     ]
+
+
+async def test_a_chain_says_how_it_is(start: StartStack) -> None:
+    stack = await start()
+
+    assert repr(stack.gateway.chain) == (
+        "<Chain VRSC, <Tip 20, confirmed>, <Breaker closed, 0 failures>>"
+    )
+
+
+async def test_the_death_of_a_background_task_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def dying() -> None:
+        raise ZeroDivisionError
+
+    task = asyncio.create_task(dying(), name="tip of VRSC")
+    task.add_done_callback(log_death)
+
+    await asyncio.wait([task])
+    await ended(task)
+
+    assert [record.getMessage() for record in caplog.records] == ["tip of VRSC died"]
