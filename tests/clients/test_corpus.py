@@ -65,9 +65,10 @@ async def test_the_official_client_gets_through_the_gateway_what_verusd_answers(
         body = framed(number, method, params)
         async with stack.client.post(stack.simulator.url, data=body, headers=password) as direct:
             expected = await direct.json()
-        for _ in range(1 + twice):
-            async with stack.client.post(stack.url, data=body, headers=headers) as through:
-                status, answer = through.status, await through.json()
+        if twice:
+            await stack.post(body)
+        async with stack.client.post(stack.url, data=body, headers=headers) as through:
+            status, answer = through.status, await through.json()
         if status != 200 or answer != expected:
             differ.append((method, params, status, answer, expected))
 
