@@ -27,6 +27,7 @@ from verus_gateway.config import (
 from verus_gateway.plugin import Method
 from verus_gateway.registry import Registry, Row
 from verus_gateway.simulator import Settings, Simulator
+from verus_gateway.web.protocol import Runner
 
 PASSWORD = "a-password-made-up-for-tests"
 
@@ -117,7 +118,7 @@ async def start() -> AsyncIterator[StartStack]:
             for other in others.values():
                 await stack.enter_async_context(other)
             gateway = Gateway(_config(plan, simulator, others), _methods(plan.offered))
-            runner = web.AppRunner(
+            runner = Runner(
                 gateway.application(),
                 handler_cancellation=True,
                 auto_decompress=False,

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from verus_gateway.config import ServerConfig
 from verus_gateway.web.keys import DRAIN
+from verus_gateway.web.protocol import Runner
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
-    runner = web.AppRunner(
+    runner = Runner(
         app,
         access_log=None,
         handle_signals=False,

@@ -5,7 +5,9 @@ import io
 from typing import Any
 
 import msgspec
+import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from pytest_aiohttp import AiohttpClient
 from stack import StartStack
 
@@ -13,6 +15,7 @@ from verus_gateway import logs
 from verus_gateway.metrics import HttpCounts
 from verus_gateway.web.keys import COUNTS, DRAIN, LIMITS, Drain, Limits
 from verus_gateway.web.middleware import frame
+from verus_gateway.web.protocol import Protocol, Server
 
 
 async def test_a_gateway_that_is_well_says_so(start: StartStack) -> None:
@@ -112,12 +115,53 @@ async def test_bytes_that_are_no_http_write_no_traceback(start: StartStack) -> N
     with logs.writing("info", "json", written):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"NOT HTTP AT ALL\r\n\r\n")
-        head = await reader.readline()
+        answer = await reader.read()
         writer.close()
         await writer.wait_closed()
 
-    assert b"400" in head
-    assert "Traceback" not in written.getvalue()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 400 " in head.splitlines()[0]
+    assert b"Server: verus-gateway" in head
+    assert b"X-Request-ID: " in head
+    assert b"aiohttp" not in answer
+    assert msgspec.json.decode(body)["error"]["code"] == -32600
+    assert written.getvalue() == ""
+
+
+async def test_a_fault_below_the_middleware_is_logged_and_tells_nothing(
+    start: StartStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack = await start()
+    request: Any = make_mocked_request("POST", "/", writer=Sent(0))
+    protocol = Protocol(Server(_never), loop=asyncio.get_running_loop())
+
+    response = protocol.handle_error(request, 500, ZeroDivisionError("secret"))
+
+    assert isinstance(response, web.Response)
+    assert isinstance(response.body, bytes)
+    assert b"secret" not in response.body
+    assert response.status == 500
+    assert [record.getMessage() for record in caplog.records] == ["request failed"]
+    assert (await stack.get("/health/live")).status == 200
+
+
+async def test_no_second_answer_is_written_into_a_first() -> None:
+    request: Any = make_mocked_request("POST", "/", writer=Sent(1))
+    protocol = Protocol(Server(_never), loop=asyncio.get_running_loop())
+
+    with pytest.raises(ConnectionError):
+        protocol.handle_error(request, 400)
+
+
+class Sent:
+    """A writer that has sent so many bytes."""
+
+    def __init__(self, size: int) -> None:
+        self.output_size = size
+
+
+async def _never(_: web.BaseRequest) -> web.StreamResponse:
+    raise NotImplementedError
 
 
 def _app(handler: Any) -> web.Application:

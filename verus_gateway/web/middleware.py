@@ -45,7 +45,7 @@ _numbers: Final = itertools.count(1)
 async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, each response its headers, each failure a JSON-RPC body."""
     given = request.headers.get("X-Request-ID", "")
-    id = given if _SANE_ID.fullmatch(given) else f"{_PREFIX}-{next(_numbers):x}"
+    id = given if _SANE_ID.fullmatch(given) else _new_id()
     request[REQUEST_ID] = id
     counts = request.app[COUNTS]
     counts.in_flight += 1
@@ -61,14 +61,24 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         counts.in_flight -= 1
     allow(request, response, request.app[LIMITS].origins)
-    headers = response.headers
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    headers["X-Request-ID"] = id
+    dressed(response, id)
     if request.app[DRAIN].draining:
         response.force_close()
     counts.responses[response.status] += 1
     return response
+
+
+def dressed(response: web.StreamResponse, id: str = "") -> web.StreamResponse:
+    """Give *response* the security headers and its request id, a new one where none is given."""
+    headers = response.headers
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["X-Request-ID"] = id or _new_id()
+    return response
+
+
+def _new_id() -> str:
+    return f"{_PREFIX}-{next(_numbers):x}"
 
 
 def refusal(
