@@ -55,12 +55,13 @@ $(BIN)/python:
 	  { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# flit_core, which builds the members, is in the lock: no build reaches for anything else.
+# The lock is complete: --no-deps keeps pip from choosing anything else, such as a newer release of a
+# package that is asked for with an extra. flit_core, which builds the members, is in the lock: no build reaches for anything else.
 $(VENV)/.setup: $(BIN)/python requirements.lock pyproject.toml $(MEMBERS)
-	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation $(EDITABLE)
 	@touch $@
 
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
-	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
