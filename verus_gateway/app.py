@@ -10,7 +10,7 @@ from aiohttp import web
 
 import verus_gateway
 from verus_gateway import registry
-from verus_gateway.auth import anonymous
+from verus_gateway.auth import Authenticator, NoTokens, anonymous
 from verus_gateway.chain import Chain, ended, log_death
 from verus_gateway.config import Config, Secret
 from verus_gateway.health import Facts
@@ -20,7 +20,7 @@ from verus_gateway.registry import Registry
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.keys import (
-    ANONYMOUS,
+    AUTHENTICATOR,
     BLOCKNOTIFY,
     CHAINS,
     COUNTS,
@@ -50,6 +50,8 @@ class Gateway:
         self.drain = Drain()
         self.watchdog = Watchdog()
         self.counts = HttpCounts()
+        stranger = anonymous(config.auth.anonymous_scopes)
+        self.authenticator = Authenticator(stranger, [NoTokens()])
         settings = {config.verus.chain: config.verus, **config.chains}
         self.discovery = Discovery([row.method for row in methods], list(settings))
         room = config.cache.max_size // len(settings)
@@ -92,7 +94,7 @@ class Gateway:
         app[DRAIN] = self.drain
         app[FACTS] = self.facts
         app[DISCOVER] = self.discovery.document
-        app[ANONYMOUS] = anonymous(config.auth.anonymous_scopes)
+        app[AUTHENTICATOR] = self.authenticator
         app[LIMITS] = _limits(config)
         app.add_routes(rpc.routes)
         app.add_routes(cors.routes)

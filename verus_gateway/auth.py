@@ -1,9 +1,20 @@
 """Who is calling, and what they may call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
 
-from verus_gateway.errors import LoginRequired, ScopeMissing
+from multidict import MultiMapping
+
+from verus_gateway.errors import InvalidRequest, InvalidToken, LoginRequired, ScopeMissing
+
+Headers: TypeAlias = MultiMapping[str]
+
+ANONYMOUS: Final = "anonymous"
+"""The rate class of callers without credentials."""
+AUTHORIZATION: Final = "Authorization"
+BEARER: Final = "bearer "
+"""The scheme, in lower case, with the space that ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,12 +22,14 @@ class Caller:
     """Somebody who calls.
 
     Attributes:
-        subject: Who it is, None for a caller without a token.
+        subject: Who it is, None for a caller without credentials.
         scopes: What the caller may do.
+        rate_class: Which limits are the caller's.
     """
 
     subject: str | None
     scopes: frozenset[str]
+    rate_class: str = ANONYMOUS
 
     def require(self, scope: str) -> None:
         """Let the caller pass who holds *scope*.
@@ -35,3 +48,93 @@ class Caller:
 def anonymous(scopes: Iterable[str]) -> Caller:
     """Return the caller without a token, who may do what the operator allows everybody."""
     return Caller(None, frozenset(scopes))
+
+
+class Recogniser(Protocol):
+    """One kind of credentials: whether a request shows them, and whose they are."""
+
+    def shown(self, headers: Headers) -> bool:
+        """Tell whether the request shows credentials of this kind, good or bad."""
+        ...
+
+    def recall(self, headers: Headers) -> Caller | None:
+        """Return who it is if that is known already, without I/O; None where it is not."""
+        ...
+
+    async def identify(self, headers: Headers, body: bytes) -> Caller:
+        """Return who it is.
+
+        Args:
+            headers: Of the request.
+            body: Of the request, byte for byte.
+
+        Raises:
+            InvalidToken: the credentials are not good; nothing says why.
+        """
+        ...
+
+
+class Authenticator:
+    """Answers who is calling.
+
+    `recognise` costs a look-up and answers strangers and credentials that were seen before;
+    where it returns None, `identify` has to be awaited.
+
+    Args:
+        stranger: The caller who shows nothing.
+        kinds: The kinds of credentials that are taken. A request shows one of them at most.
+    """
+
+    def __init__(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
+        self.stranger = stranger
+        self._kinds = tuple(kinds)
+
+    def recognise(self, headers: Headers) -> Caller | None:
+        """Return who is calling where that needs no work, else None."""
+        shown = [kind for kind in self._kinds if kind.shown(headers)]
+        if not shown:
+            return self.stranger
+        return shown[0].recall(headers) if len(shown) == 1 else None
+
+    async def identify(self, headers: Headers, body: bytes) -> Caller:
+        """Return who is calling.
+
+        Raises:
+            InvalidRequest: credentials of two kinds: which are meant is not for us to guess.
+            InvalidToken: the credentials are not good.
+        """
+        shown = [kind for kind in self._kinds if kind.shown(headers)]
+        if not shown:
+            return self.stranger
+        if len(shown) > 1:
+            raise InvalidRequest("a request shows one kind of credentials")
+        return await shown[0].identify(headers, body)
+
+
+class NoTokens:
+    """Bearer tokens where no issuer is trusted: none of them is good."""
+
+    def shown(self, headers: Headers) -> bool:
+        """Tell whether the request shows a bearer token."""
+        return shows_bearer(headers)
+
+    def recall(self, _: Headers) -> Caller | None:
+        """Return None: nobody is known."""
+        return None
+
+    async def identify(self, _: Headers, __: bytes) -> Caller:
+        """Refuse the token.
+
+        Raises:
+            InvalidToken: always.
+        """
+        raise InvalidToken
+
+
+def shows_bearer(headers: Headers) -> bool:
+    """Tell whether the request shows a bearer token (RFC 6750 section 2.1).
+
+    Other schemes are nobody's business here: the family's clients send verusd's own user name
+    and password (Basic) wherever they are pointed to, and count as strangers.
+    """
+    return headers.get(AUTHORIZATION, "")[: len(BEARER)].lower() == BEARER

@@ -20,6 +20,7 @@ RpcError                     becomes the ``error`` member of an answer
 │   └── BreakerOpen          the daemon was not even asked
 ├── OutcomeUnknown           -32001  a write was sent and no answer came; counted    200
 ├── LoginRequired            -32002  no valid token came with the request            401
+│   └── InvalidToken         one came and is not good; nothing says why              401
 ├── RateLimited              -32003                                                  429
 ├── ScopeMissing             -32004  the caller may not use this method              403
 └── DaemonError              verusd said no, in its own words and code               200
@@ -213,6 +214,13 @@ class LoginRequired(RpcError):
     """The method needs a token and none, or no valid one, came with the request."""
 
     code, status = -32002, 401
+
+
+class InvalidToken(LoginRequired):
+    """The credentials are malformed, forged, expired or revoked; nothing says which."""
+
+    def __init__(self, message: str = "invalid_token") -> None:
+        super().__init__(message)
 
 
 class RateLimited(RpcError):

@@ -1,7 +1,34 @@
 import pytest
+from multidict import CIMultiDict
 
-from verus_gateway.auth import Caller, anonymous
-from verus_gateway.errors import LoginRequired, ScopeMissing
+from verus_gateway.auth import Authenticator, Caller, Headers, NoTokens, anonymous
+from verus_gateway.errors import InvalidRequest, InvalidToken, LoginRequired, ScopeMissing
+
+STRANGER = anonymous(["public"])
+ALICE = Caller("alice", frozenset({"read"}), "gold")
+
+
+class Badge:
+    """Credentials in one header, which are known once they were looked at."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.known = False
+        self.bodies: list[bytes] = []
+
+    def shown(self, headers: Headers) -> bool:
+        """Tell whether the header is there."""
+        return self.name in headers
+
+    def recall(self, _: Headers) -> Caller | None:
+        """Return Alice once she was identified."""
+        return ALICE if self.known else None
+
+    async def identify(self, _: Headers, body: bytes) -> Caller:
+        """Take note of the body."""
+        self.known = True
+        self.bodies.append(body)
+        return ALICE
 
 
 def test_who_holds_the_scope_passes() -> None:
@@ -29,3 +56,50 @@ def test_no_scope_stands_for_another() -> None:
 def test_a_caller_cannot_be_given_more() -> None:
     with pytest.raises(AttributeError):
         anonymous([]).scopes = frozenset({"admin"})  # type: ignore[misc]
+
+
+async def test_who_shows_nothing_is_a_stranger_at_once() -> None:
+    authenticator = Authenticator(STRANGER, [Badge("X-Badge"), NoTokens()])
+    headers = CIMultiDict({"X-Other": "1"})
+
+    assert authenticator.recognise(headers) is STRANGER
+    assert await authenticator.identify(headers, b"") is STRANGER
+
+
+async def test_credentials_are_identified_once_and_recognised_from_then_on() -> None:
+    badge = Badge("X-Badge")
+    authenticator = Authenticator(STRANGER, [NoTokens(), badge])
+    headers = CIMultiDict({"x-badge": "1"})
+
+    assert authenticator.recognise(headers) is None
+    assert await authenticator.identify(headers, b"the body") is ALICE
+    assert authenticator.recognise(headers) is ALICE
+    assert badge.bodies == [b"the body"]
+
+
+async def test_two_kinds_of_credentials_are_not_guessed_between() -> None:
+    one, other = Badge("X-One"), Badge("X-Other")
+    authenticator = Authenticator(STRANGER, [one, other])
+    one.known = other.known = True
+    headers = CIMultiDict({"X-One": "1", "X-Other": "1"})
+
+    assert authenticator.recognise(headers) is None
+    with pytest.raises(InvalidRequest):
+        await authenticator.identify(headers, b"")
+
+
+@pytest.mark.parametrize("shown", ["Bearer x", "bearer x", "BEARER  ", "Bearer "])
+async def test_where_no_issuer_is_trusted_no_token_is_good(shown: str) -> None:
+    authenticator = Authenticator(STRANGER, [NoTokens()])
+    headers = CIMultiDict({"Authorization": shown})
+
+    assert authenticator.recognise(headers) is None
+    with pytest.raises(InvalidToken, match=r"^invalid_token$"):
+        await authenticator.identify(headers, b"")
+
+
+@pytest.mark.parametrize("shown", ["Basic dmVydXM6eA==", "Bearer", "", "Digest x", "Bearerx"])
+def test_other_schemes_are_nobodys_business(shown: str) -> None:
+    authenticator = Authenticator(STRANGER, [NoTokens()])
+
+    assert authenticator.recognise(CIMultiDict({"Authorization": shown})) is STRANGER

@@ -39,6 +39,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
     "BreakerOpen": (-32000, 200, "unknown"),
     "OutcomeUnknown": (-32001, 200, "failed"),
     "LoginRequired": (-32002, 401, "unknown"),
+    "InvalidToken": (-32002, 401, "unknown"),
     "RateLimited": (-32003, 429, "unknown"),
     "ScopeMissing": (-32004, 403, "unknown"),
     "DaemonError": (-1, 200, "answered"),

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from verus_gateway.auth import Caller
+from verus_gateway.auth import Authenticator
 from verus_gateway.health import Facts
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
@@ -49,7 +49,7 @@ CHAINS: Final[web.AppKey[dict[str, Served]]] = web.AppKey("CHAINS")
 COUNTS: Final = web.AppKey("COUNTS", HttpCounts)
 METRICS: Final = web.AppKey("METRICS", Metrics)
 LIMITS: Final = web.AppKey("LIMITS", Limits)
-ANONYMOUS: Final = web.AppKey("ANONYMOUS", Caller)
+AUTHENTICATOR: Final = web.AppKey("AUTHENTICATOR", Authenticator)
 DRAIN: Final = web.AppKey("DRAIN", Drain)
 FACTS: Final[web.AppKey[Callable[[], tuple[dict[str, Facts], dict[str, Any]]]]] = web.AppKey(
     "FACTS"

@@ -8,20 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from aiohttp import hdrs, web
-from multidict import CIMultiDict
 
-from verus_gateway import rpc
 from verus_gateway.errors import (
     BodyTooLarge,
     InternalError,
     InvalidRequest,
-    LoginRequired,
     NoSuchPath,
     RpcError,
     WrongHttpMethod,
 )
 from verus_gateway.web.cors import allow
 from verus_gateway.web.keys import COUNTS, DRAIN, LIMITS, REQUEST_ID
+from verus_gateway.web.refusal import refusal
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +50,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     except web.HTTPException as http:
-        response = refusal(_translated(http), http.headers, status=http.status)
+        allowed = {name: text for name, text in http.headers.items() if name == hdrs.ALLOW}
+        response = refusal(_translated(http), status=http.status, headers=allowed)
     except RpcError as error:
         response = refusal(error)
     except Exception:
@@ -79,27 +78,6 @@ def dressed(response: web.StreamResponse, id: str = "") -> web.StreamResponse:
 
 def _new_id() -> str:
     return f"{_PREFIX}-{next(_numbers):x}"
-
-
-def refusal(
-    error: RpcError,
-    headers: "CIMultiDict[str] | None" = None,
-    *,
-    status: int | None = None,
-) -> web.Response:
-    """Return *error* as the answer to a request in which no call could be read."""
-    allow = {} if headers is None or hdrs.ALLOW not in headers else {"Allow": headers["Allow"]}
-    response = web.Response(
-        body=rpc.failure(error),
-        status=error.status if status is None else status,
-        content_type="application/json",
-        headers=allow,
-    )
-    if isinstance(error, LoginRequired):
-        response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="verus-gateway"'
-    if response.status in {408, 413}:
-        response.force_close()  # the rest of the body is not worth reading
-    return response
 
 
 def _translated(http: web.HTTPException) -> RpcError:

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from verus_gateway.web.keys import ANONYMOUS, DISCOVER
+from verus_gateway.web.callers import caller_of
+from verus_gateway.web.keys import DISCOVER
 
 routes = web.RouteTableDef()
 
@@ -10,5 +11,6 @@ routes = web.RouteTableDef()
 @routes.get("/openrpc.json")
 async def document(request: web.Request) -> web.Response:
     """Return the OpenRPC document of what this caller may use."""
-    body = request.app[DISCOVER](request.app[ANONYMOUS].scopes)
+    caller = await caller_of(request)
+    body = request.app[DISCOVER](caller.scopes)
     return web.Response(body=body, content_type="application/json")

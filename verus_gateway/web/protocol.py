@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from verus_gateway.errors import InternalError, InvalidRequest, RpcError
-from verus_gateway.web.middleware import dressed, refusal
+from verus_gateway.web.middleware import dressed
+from verus_gateway.web.refusal import refusal
 
 
 class Protocol(RequestHandler):

@@ -12,16 +12,15 @@ from verus_gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
     InternalError,
-    LoginRequired,
     NoSuchPath,
-    RateLimited,
     RpcError,
-    ScopeMissing,
     WrongMediaType,
 )
 from verus_gateway.pipeline import UNKNOWN, Answer, Miss
-from verus_gateway.web.keys import ANONYMOUS, CHAINS, COUNTS, LIMITS, Limits, Served
+from verus_gateway.web.callers import caller_of
+from verus_gateway.web.keys import CHAINS, COUNTS, LIMITS, Limits, Served
 from verus_gateway.web.parts import Parts
+from verus_gateway.web.refusal import refusal
 
 routes = web.RouteTableDef()
 
@@ -47,11 +46,30 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     if served is None:
         raise NoSuchPath("no chain has this name")
     _check_media_type(request)
-    message = rpc.decode(await _body(request, limits), limits.batch)
+    body = await _body(request, limits)
+    message = rpc.decode(body, limits.batch)
+    try:
+        caller = await caller_of(request, body)
+    except RpcError as error:
+        return _unidentified(served, message, error)
     if isinstance(message, list):
         request.app[COUNTS].batches += 1
-        return await _batch(served, message, request.app[ANONYMOUS], limits)
-    return await _single(served, message, request.app[ANONYMOUS])
+        return await _batch(served, message, caller, limits)
+    return await _single(served, message, caller)
+
+
+def _unidentified(
+    served: Served, message: rpc.Member | list[rpc.Member], error: RpcError
+) -> web.Response:
+    """Refuse a request whose credentials are not good, as a whole, also where it is a batch.
+
+    Whoever shows credentials means to be somebody: to answer what a stranger may ask would
+    hide from the client that its token has ended.
+    """
+    served.counts.error(UNKNOWN, error)
+    if isinstance(message, list):
+        return refusal(error)
+    return refusal(error, message.id, v2=message.v2)
 
 
 def _check_media_type(request: web.Request) -> None:
@@ -85,7 +103,7 @@ async def _single(served: Served, call: rpc.Member, caller: Caller) -> web.Respo
     if isinstance(call, rpc.Call) and call.notification:
         return web.Response(status=204)
     if isinstance(outcome, RpcError):
-        return _failed(outcome, call.id, v2=call.v2)
+        return refusal(outcome, call.id, v2=call.v2)
     headers = {"Cache-Status": _CACHE_STATUS[outcome.source]}
     _mark(headers, [outcome])
     return _json(_rendered(call, outcome), headers)
@@ -148,22 +166,6 @@ def _mark(headers: dict[str, str], answers: list[Answer]) -> None:
     headers["X-Verus-Degraded"] = worst.source
     ages = [answer.age for answer in answers if answer.degraded and answer.age is not None]
     headers[hdrs.AGE] = str(int(max(ages, default=0.0)))
-
-
-def _failed(error: RpcError, id: bytes, *, v2: bool) -> web.Response:
-    headers: dict[str, str] = {}
-    if isinstance(error, LoginRequired):
-        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="verus-gateway"'
-    elif isinstance(error, ScopeMissing):
-        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="verus-gateway", error="insufficient_scope"'
-    elif isinstance(error, RateLimited):
-        headers[hdrs.RETRY_AFTER] = "1"
-    return web.Response(
-        body=rpc.failure(error, id, v2=v2),
-        status=error.status,
-        headers=headers,
-        content_type="application/json",
-    )
 
 
 def _json(parts: tuple[bytes, ...], headers: dict[str, str]) -> web.Response:

@@ -1,0 +1,35 @@
+"""Who sent a request, for the routes that ask."""
+
+from aiohttp import web
+
+from verus_gateway.auth import Caller
+from verus_gateway.web.keys import AUTHENTICATOR
+
+
+async def caller_of(request: web.Request, body: bytes = b"") -> Caller:
+    """Return who sent *request*.
+
+    Args:
+        request: Its headers show the credentials.
+        body: Of the request, byte for byte; some credentials are a signature over it.
+
+    Raises:
+        InvalidRequest: two kinds of credentials.
+        InvalidToken: the credentials are not good.
+    """
+    authenticator = request.app[AUTHENTICATOR]
+    known = authenticator.recognise(request.headers)
+    return known or await authenticator.identify(request.headers, body)
+
+
+async def permitted(request: web.Request, scope: str, body: bytes = b"") -> Caller:
+    """Return who sent *request*, and may do what *scope* stands for.
+
+    Raises:
+        InvalidRequest: two kinds of credentials.
+        LoginRequired: no credentials, or no good ones.
+        ScopeMissing: they do not grant it.
+    """
+    caller = await caller_of(request, body)
+    caller.require(scope)
+    return caller
