@@ -13,17 +13,20 @@ from verus_gateway import registry
 from verus_gateway.auth import Authenticator, NoTokens, anonymous
 from verus_gateway.chain import Chain, ended, log_death
 from verus_gateway.config import Config, Secret
+from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
+from verus_gateway.web.admin import breakers
 from verus_gateway.web.keys import (
     AUTHENTICATOR,
     BLOCKNOTIFY,
     CHAINS,
     COUNTS,
+    DESK,
     DISCOVER,
     DRAIN,
     FACTS,
@@ -66,6 +69,7 @@ class Gateway:
             )
             for name, verus in settings.items()
         }
+        self.desk = Desk(self.chains, methods)
         self.metrics = Metrics(
             self.counts,
             {name: (chain.counts, chain.readings()) for name, chain in self.chains.items()},
@@ -91,11 +95,13 @@ class Gateway:
         app[CHAINS] = {"": served[self.chain.name], **served}
         app[COUNTS] = self.counts
         app[METRICS] = self.metrics
+        app[DESK] = self.desk
         app[DRAIN] = self.drain
         app[FACTS] = self.facts
         app[DISCOVER] = self.discovery.document
         app[AUTHENTICATOR] = self.authenticator
         app[LIMITS] = _limits(config)
+        app.add_routes(breakers.routes)
         app.add_routes(rpc.routes)
         app.add_routes(cors.routes)
         app.add_routes(status.routes)

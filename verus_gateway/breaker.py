@@ -148,11 +148,18 @@ def abandoned(state: State) -> State:
 
 
 class Breaker:
-    """Holds the current state; applies the policy around each call."""
+    """Holds the current state; applies the policy around each call.
+
+    Attributes:
+        changes: The last changes, oldest first.
+        failures: Calls in a row that verusd did not answer, in whatever state.
+        last_failure: When it last did not answer, on the breaker's clock, and why.
+    """
 
     def __init__(self, rules: Rules, clock: Clock = monotonic) -> None:
         self.rules = rules
         self.state: State = Closed()
+        self.failures = 0
         self.changes: deque[Change] = deque(maxlen=HISTORY)
         self.last_failure: tuple[float, str] | None = None
         self._clock = clock
@@ -164,7 +171,8 @@ class Breaker:
             case Closed(failures=failures):
                 return f"<Breaker closed, {failures} failures>"
             case Open():
-                return f"<Breaker open, retry in {self.retry_after():.0f} s>"
+                wait = f"retry in {self.retry_after():.0f} s"
+                return f"<Breaker open, {self.failures} failures, {wait}>"
             case HalfOpen(in_flight=in_flight, successes=successes):
                 return f"<Breaker half open, {in_flight} in flight, {successes} succeeded>"
             case _:
@@ -180,8 +188,10 @@ class Breaker:
         self._listeners.append(listener)
 
     def reset(self, reason: str) -> None:
-        """Close the breaker, whatever its state."""
+        """Close the breaker, whatever its state; what is under way no longer counts."""
+        self.failures = 0
         self._become(Closed(), f"reset: {reason}")
+        self._epoch += 1
 
     def check(self) -> None:
         """Raise `BreakerOpen` if a call made now would be refused; changes nothing."""
@@ -193,6 +203,10 @@ class Breaker:
         if isinstance(self.state, Open):
             return max(0.0, self.state.until - self._clock())
         return 0.0 if isinstance(self.state, Closed) else 1.0
+
+    def since(self, moment: float) -> float:
+        """Return the seconds since *moment* of the breaker's clock."""
+        return max(0.0, self._clock() - moment)
 
     @contextmanager
     def guard(self) -> Generator[None, None, None]:
@@ -220,14 +234,20 @@ class Breaker:
     def _settle(self, epoch: int, error: RpcError | None) -> None:
         verdict = "answered" if error is None else error.verdict
         if verdict == "answered":
+            self._count(epoch, 0)
             self._settle_as(epoch, succeeded(self.state, self.rules), "verusd answers again")
         elif error is not None and verdict == "failed":
             at_once = isinstance(error, DaemonUnavailable) and error.opens_at_once
             after = failed(self.state, self.rules, self._clock(), at_once=at_once)
             self.last_failure = (self._clock(), error.message)
+            self._count(epoch, self.failures + 1)
             self._settle_as(epoch, after, error.message)
         else:
             self._settle_as(epoch, abandoned(self.state), "")
+
+    def _count(self, epoch: int, failures: int) -> None:
+        if epoch == self._epoch:
+            self.failures = failures
 
     def _settle_as(self, epoch: int, after: State, cause: str) -> None:
         # A call that began under an earlier state has nothing to say about this one.

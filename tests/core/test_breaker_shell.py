@@ -215,6 +215,39 @@ def test_a_reset_closes_it_whatever_its_state(breaker: Breaker) -> None:
     assert [change.cause for change in breaker.changes] == ["401", "reset: operator"]
 
 
+def test_what_was_under_way_at_a_reset_counts_for_nothing(breaker: Breaker) -> None:
+    with suppress(Unauthorized), breaker.guard():
+        breaker.reset("operator")
+        raise Unauthorized("late")
+
+    assert (breaker.state, breaker.failures) == (Closed(), 0)
+
+
+def test_failures_in_a_row_are_told_in_every_state(breaker: Breaker, clock: FakeClock) -> None:
+    told = [breaker.failures]
+    for _ in range(3):
+        end(breaker, Refused("no"))
+        told.append(breaker.failures)
+    clock.advance(60)
+    end(breaker, Refused("no"))
+    told.append(breaker.failures)
+    clock.advance(60)
+    end(breaker, None)
+    told.append(breaker.failures)
+    end(breaker, Refused("no"))
+    breaker.reset("operator")
+    told.append(breaker.failures)
+
+    assert told == [0, 1, 2, 3, 4, 0, 0]
+
+
+def test_it_tells_how_long_ago_a_moment_was(breaker: Breaker, clock: FakeClock) -> None:
+    open_it(breaker)
+    clock.advance(18)
+
+    assert [breaker.since(change.at) for change in breaker.changes] == [18.0]
+
+
 def test_each_change_is_told_once_with_its_cause(breaker: Breaker, clock: FakeClock) -> None:
     told: list[Change] = []
     breaker.listen(told.append)
@@ -253,7 +286,7 @@ def test_it_says_what_it_is(breaker: Breaker, clock: FakeClock) -> None:
 
     assert said == [
         "<Breaker closed, 0 failures>",
-        "<Breaker open, retry in 42 s>",
+        "<Breaker open, 1 failures, retry in 42 s>",
         "<Breaker half open, 1 in flight, 0 succeeded>",
     ]
 

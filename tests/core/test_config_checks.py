@@ -214,3 +214,12 @@ def test_a_cookie_that_everybody_may_read_is_refused(faults: Faults, tmp_path: P
 
     assert private == []
     assert public == [f"verus.rpc_cookie_file: everybody may read {cookie}"]
+
+
+def test_nobody_administers_without_a_token_in_production(faults: Faults) -> None:
+    everybody = '[auth]\nanonymous_scopes = ["public", "admin"]\n'
+
+    assert faults(verus() + everybody) == [
+        "auth.anonymous_scopes: admin is for nobody without a token"
+    ]
+    assert faults(verus() + everybody + DEVELOPMENT) == []

@@ -73,6 +73,8 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
         if config.server.host not in LOOPBACK:
             yield "server.host: development mode listens on loopback only"
         return
+    if "admin" in config.auth.anonymous_scopes:
+        yield "auth.anonymous_scopes: admin is for nobody without a token"
     secret = config.security.blocknotify_secret
     if secret:
         yield from _weak("security.blocknotify_secret", secret.reveal())

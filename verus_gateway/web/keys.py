@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from verus_gateway.auth import Authenticator
+from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
@@ -50,6 +51,7 @@ COUNTS: Final = web.AppKey("COUNTS", HttpCounts)
 METRICS: Final = web.AppKey("METRICS", Metrics)
 LIMITS: Final = web.AppKey("LIMITS", Limits)
 AUTHENTICATOR: Final = web.AppKey("AUTHENTICATOR", Authenticator)
+DESK: Final = web.AppKey("DESK", Desk)
 DRAIN: Final = web.AppKey("DRAIN", Drain)
 FACTS: Final[web.AppKey[Callable[[], tuple[dict[str, Facts], dict[str, Any]]]]] = web.AppKey(
     "FACTS"
