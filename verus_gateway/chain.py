@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,9 @@ from verus_gateway.metrics import ChainCounts, Reading
 from verus_gateway.pipeline import Pipeline
 from verus_gateway.plugin import Json, Raw
 from verus_gateway.registry import Registry
+from verus_gateway.sockets import sockets
 from verus_gateway.tip import Step, Tip
+from verus_gateway.transport import session
 
 log = logging.getLogger(__name__)
 
@@ -227,17 +230,21 @@ def _rules(verus: VerusConfig) -> Rules:
 
 
 def _http_daemon(verus: VerusConfig) -> HttpDaemon:
+    way = sockets if verus.rpc_url.startswith("http:") else session
     return HttpDaemon(
-        verus.rpc_url,
+        partial(
+            way,
+            verus.rpc_url,
+            connect_timeout=verus.connect_timeout,
+            max_response_size=verus.max_response_size,
+            connections=verus.max_concurrency + 1,
+        ),
         Credentials(
             verus.rpc_user,
             verus.rpc_password.reveal(),
             password_file=_path(verus.rpc_password_file),
             cookie_file=_path(verus.rpc_cookie_file),
         ),
-        connect_timeout=verus.connect_timeout,
-        max_response_size=verus.max_response_size,
-        connections=verus.max_concurrency + 1,
     )
 
 

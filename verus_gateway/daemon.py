@@ -1,14 +1,13 @@
-"""verusd over HTTP: one session, deadlines, a size limit, retries where they are harmless."""
+"""verusd over HTTP: credentials, and retries where they are harmless."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 import aiohttp
-from aiohttp import hdrs
 from msgspec import Raw
 from tenacity import (
     AsyncRetrying,
@@ -21,7 +20,6 @@ from tenacity import (
 from verus_gateway import rpc
 from verus_gateway.dialect import Question, interpret
 from verus_gateway.errors import (
-    AnswerTooLarge,
     BadAnswer,
     BrokenOff,
     OutcomeUnknown,
@@ -31,12 +29,11 @@ from verus_gateway.errors import (
     TimedOut,
     Unauthorized,
 )
+from verus_gateway.transport import Open, Transport
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 ATTEMPTS: Final = 3
-KEEPALIVE: Final = 15.0
-"""Seconds an idle connection is kept: half of verusd's own 30, so that ours ends first."""
 
 
 class Credentials:
@@ -92,42 +89,25 @@ class HttpDaemon:
     """verusd over HTTP; use it as an async context manager.
 
     Args:
-        url: Scheme, host and port; verusd serves the path ``/`` only.
+        open: Opens the way to verusd.
         credentials: User name and password.
-        connect_timeout: Seconds to get a connection.
-        max_response_size: Bytes of one answer, at most.
-        connections: Connections at once; the gate keeps calls below it.
         sleep: Waits between retries.
     """
 
     def __init__(
-        self,
-        url: str,
-        credentials: Credentials,
-        *,
-        connect_timeout: float,
-        max_response_size: int,
-        connections: int,
-        sleep: Sleep = asyncio.sleep,
+        self, open: Open, credentials: Credentials, *, sleep: Sleep = asyncio.sleep
     ) -> None:
-        self._url = url.rstrip("/") + "/"
+        self._open = open
         self._credentials = credentials
-        self._connect_timeout = connect_timeout
-        self._max_response_size = max_response_size
-        self._connections = connections
         self._sleep = sleep
         self._number = 0
-        self._session: aiohttp.ClientSession | None = None
+        self._opened: AbstractAsyncContextManager[Transport] | None = None
+        self._transport: Transport | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the session."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEPALIVE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
-            headers={hdrs.ACCEPT_ENCODING: "identity", hdrs.USER_AGENT: "verus-gateway"},
-            auto_decompress=False,
-        )
+        """Open the transport."""
+        self._opened = self._open()
+        self._transport = await self._opened.__aenter__()
         return self
 
     async def __aexit__(
@@ -137,8 +117,8 @@ class HttpDaemon:
         trace: TracebackType | None,
     ) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        if self._opened is not None:
+            await self._opened.__aexit__(None, None, None)
 
     async def ask(self, question: Question) -> Raw:
         """Ask verusd, again where the question and the failure allow it.
@@ -146,20 +126,25 @@ class HttpDaemon:
         Raises:
             OutcomeUnknown: a write was sent and no usable answer came.
         """
-        try:
-            async with asyncio.timeout_at(question.deadline):
-                if question.retry:
-                    return await self._retrying(question)
-                return await self._attempt(question)
-        except TimeoutError:
-            error: RpcError = TimedOut("verusd did not answer in time")
-        except BadAnswer as bad:
-            error = bad
         if question.retry:
-            raise error
-        raise OutcomeUnknown(f"{question.method} was sent; {error.message}")
+            try:
+                return await self._attempt(question)
+            except (Refused, BrokenOff, Overloaded) as first:
+                return await self._again(question, first)
+        try:
+            return await self._attempt(question)
+        except (TimedOut, BadAnswer) as error:
+            raise OutcomeUnknown(f"{question.method} was sent; {error.message}") from None
 
-    async def _retrying(self, question: Question) -> Raw:
+    async def _again(self, question: Question, first: RpcError) -> Raw:
+        """Go on after the first attempt failed."""
+        failures = [first]
+
+        async def attempt() -> Raw:
+            if failures:
+                raise failures.pop()
+            return await self._attempt(question)
+
         retrying = AsyncRetrying(
             stop=_enough,
             wait=wait_random_exponential(multiplier=0.05, max=0.5),
@@ -167,7 +152,11 @@ class HttpDaemon:
             sleep=self._sleep,
             reraise=True,
         )
-        answer: Raw = await retrying(self._attempt, question)
+        try:
+            async with asyncio.timeout_at(question.deadline):
+                answer: Raw = await retrying(attempt)
+        except TimeoutError:
+            raise TimedOut("verusd did not answer in time") from None
         return answer
 
     async def _attempt(self, question: Question) -> Raw:
@@ -182,44 +171,15 @@ class HttpDaemon:
             return await self._exchange(question, self._credentials.header)
 
     async def _exchange(self, question: Question, authorization: str) -> Raw:
-        if self._session is None:
+        if self._transport is None:
             raise RuntimeError("HttpDaemon is used outside of its context")
         self._number += 1
         number = self._number
-        try:
-            async with self._session.post(
-                self._url,
-                data=rpc.request(number, question.method, question.params),
-                headers={
-                    hdrs.AUTHORIZATION: authorization,
-                    hdrs.CONTENT_TYPE: "application/json",
-                },
-                allow_redirects=False,
-            ) as response:
-                body = await self._read(response)
-                return interpret(response.status, body, number)
-        except aiohttp.ConnectionTimeoutError:
-            raise Refused("no connection to verusd in time") from None
-        except aiohttp.ClientConnectorError as error:
-            raise Refused(f"no connection to verusd: {_cause(error)}") from None
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError):
-            raise BrokenOff("the connection to verusd broke off") from None
-        except aiohttp.ClientError as error:
-            raise BadAnswer(f"verusd does not speak HTTP: {type(error).__name__}") from None
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        if response.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
-            response.close()
-            raise BadAnswer("verusd's answer is compressed")
-        chunks: list[bytes] = []
-        left = self._max_response_size
-        async for chunk in response.content.iter_any():
-            left -= len(chunk)
-            if left < 0:
-                response.close()
-                raise AnswerTooLarge(f"the answer is over {self._max_response_size} bytes")
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body = rpc.request(number, question.method, question.params)
+        reply = await self._transport.post(
+            body, authorization, question.deadline, retry=question.retry
+        )
+        return interpret(reply.status, reply.body, number)
 
 
 def _enough(state: RetryCallState) -> bool:
@@ -228,9 +188,3 @@ def _enough(state: RetryCallState) -> bool:
     if state.outcome is not None and not isinstance(state.outcome.exception(), Overloaded):
         most = ATTEMPTS - 1
     return bool(stop_after_attempt(most)(state))
-
-
-def _cause(error: aiohttp.ClientConnectorError) -> str:
-    # Not the text of the error itself: it holds the daemon's address.
-    number = error.os_error.errno
-    return os.strerror(number) if number else type(error.os_error).__name__

@@ -8,6 +8,10 @@ from typing import Final
 
 RESET: Final = "reset"
 """In a script: end the connection with a reset instead of an end."""
+END: Final = "end"
+"""In a script: end the connection, without having said so."""
+PAUSE: Final = "pause"
+"""In a script: wait until what was said has been read."""
 WAIT: Final = "wait"
 """In a script: say nothing more and keep the connection."""
 DRIP: Final = "drip"
@@ -21,6 +25,7 @@ class Stub:
     scripts: list[list[bytes | str]]
     heard: list[bytes] = field(default_factory=list)
     connections: int = 0
+    ended: int = 0
     port: int = 0
 
     @property
@@ -37,6 +42,7 @@ class Stub:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the other side had enough, as some tests want
         finally:
+            self.ended += 1
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -48,6 +54,11 @@ class Stub:
             if piece == RESET:
                 writer.transport.abort()
                 return False
+            if piece == END:
+                return False
+            if piece == PAUSE:
+                await asyncio.sleep(0.01)
+                continue
             if piece in {WAIT, DRIP}:
                 await _hold(reader, writer, drip=piece == DRIP)
                 return False
