@@ -60,10 +60,14 @@ class Chain:
         self.gate = Gate(verus.max_concurrency, verus.max_queue)
         self.http = _http_daemon(verus)
         seen = self.counts.daemon_call
-        self.daemon = GuardedDaemon(self.http, self.breaker, self.gate, seen)
+        self.daemon = GuardedDaemon(
+            self.http, self.breaker, self.gate, seen, lambda: self.tip.stranger
+        )
         # The look at the tip has a place of its own, so that a full queue cannot hide a block.
         own = GuardedDaemon(self.http, self.breaker, Gate(1, 1), seen)
-        self.tip = Tip(_TipLine(own), interval=verus.tip_poll_seconds, patience=TIP_TIMEOUT)
+        self.tip = Tip(
+            _TipLine(own), interval=verus.tip_poll_seconds, patience=TIP_TIMEOUT, chain=name
+        )
         self.cache = Cache(
             max_size=room,
             max_entry_size=min(kept.max_entry_size, room),
@@ -110,7 +114,8 @@ class Chain:
             retry_after=self.breaker.retry_after(),
             height=block.height if block else None,
             confirmed=self.tip.generation is not None,
-            block_age=max(0.0, time.time() - block.time) if block else None,
+            block_age=time.time() - block.time if block else None,
+            stranger=self.tip.stranger,
             lag=lag,
         )
 
@@ -135,7 +140,7 @@ class Chain:
                 "hash": tip.block.hash if tip.block else None,
                 "confirmed": facts.confirmed,
                 "moved_seconds_ago": _rounded(tip.age),
-                "block_age": _rounded(facts.block_age),
+                "block_age": _rounded(facts.block_age and max(0.0, facts.block_age)),
                 "reorgs": tip.branch,
             },
         }

@@ -15,6 +15,7 @@ RpcError                     becomes the ``error`` member of an answer
 ├── DaemonUnavailable        -32000  ``data.reason`` and ``data.retry_after``        200
 │   ├── Refused, TimedOut, Overloaded, Unauthorized                 counted by the breaker
 │   ├── BadAnswer, BrokenOff                                        counted by the breaker
+│   ├── WrongChain           another chain's daemon answers; nothing else is asked of it
 │   ├── QueueFull, QueueTimeout     the gateway's own queue; says nothing about the daemon
 │   ├── WarmingUp            the daemon answered: it is still loading
 │   └── BreakerOpen          the daemon was not even asked
@@ -141,6 +142,12 @@ class Refused(DaemonUnavailable):
     """The connection was refused, or verusd is shutting down: the call was not taken."""
 
     reason = "refused"
+
+
+class WrongChain(DaemonUnavailable):
+    """The daemon answers, but it is the daemon of another chain than the configured one."""
+
+    verdict = "answered"
 
 
 class TimedOut(DaemonUnavailable):

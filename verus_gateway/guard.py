@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from verus_gateway.breaker import Breaker, Change
 from verus_gateway.dialect import Question, Verusd
-from verus_gateway.errors import MethodNotFound, Overloaded, QueueTimeout, RpcError
+from verus_gateway.errors import MethodNotFound, Overloaded, QueueTimeout, RpcError, WrongChain
 from verus_gateway.forbidden import FORBIDDEN
 from verus_gateway.gate import Gate
 from verus_gateway.plugin import Json, Raw
@@ -23,13 +23,22 @@ class GuardedDaemon:
         breaker: Asked before the queue, so that an open one refuses at once, and after it.
         gate: Bounds the calls at the daemon and those that wait.
         observe: Told the outcome and the seconds of each call that reached the daemon.
+        stranger: Why the daemon must not be asked although it answers, "" where it may be.
     """
 
-    def __init__(self, daemon: Verusd, breaker: Breaker, gate: Gate, observe: Observer) -> None:
+    def __init__(
+        self,
+        daemon: Verusd,
+        breaker: Breaker,
+        gate: Gate,
+        observe: Observer,
+        stranger: Callable[[], str] = str,
+    ) -> None:
         self._daemon = daemon
         self._breaker = breaker
         self._gate = gate
         self._observe = observe
+        self._stranger = stranger
         breaker.listen(self._turn_away)
 
     async def ask(self, question: Question) -> Raw:
@@ -37,10 +46,12 @@ class GuardedDaemon:
 
         Raises:
             MethodNotFound: the command is one that the gateway never sends.
-            BreakerOpen, QueueFull, QueueTimeout: it was not sent.
+            WrongChain, BreakerOpen, QueueFull, QueueTimeout: it was not sent.
         """
         if question.method in FORBIDDEN:
             raise MethodNotFound(f"{question.method} is never sent to verusd")
+        if why := self._stranger():
+            raise WrongChain(why)
         self._breaker.check()
         try:
             async with asyncio.timeout_at(question.deadline):

@@ -13,6 +13,8 @@ _RANK: Final[tuple[Status, ...]] = ("healthy", "degraded", "unhealthy")
 
 OLD_BLOCK: Final = 1800
 """Seconds without a block after which the daemon is not in step with its network."""
+EARLY_BLOCK: Final = 600
+"""Seconds by which a block may be ahead of our clock before one of the two must be wrong."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +27,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         retry_after: Seconds until the breaker tries again.
         height: The newest block's height, None where it was never seen.
         confirmed: Whether the daemon confirmed the newest block just now.
-        block_age: Seconds since the newest block's own time, None where it is unknown.
+        block_age: Seconds since the newest block's own time, None where it is unknown; below 0
+            where that is in the future.
         lag: Seconds by which the event loop is late.
+        stranger: How the daemon is not the one it should be, "" where it is.
     """
 
     draining: bool
@@ -37,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool
     block_age: float | None
     lag: float
+    stranger: str = ""
 
 
 def judge(facts: Facts) -> tuple[Status, list[str]]:
@@ -44,12 +49,14 @@ def judge(facts: Facts) -> tuple[Status, list[str]]:
     warnings = list(_warnings(facts))
     if facts.draining:
         return "unhealthy", ["shutting down", *warnings]
+    if facts.stranger:
+        return "unhealthy", [facts.stranger, *warnings]
     return ("degraded" if warnings else "healthy"), warnings
 
 
 def _warnings(facts: Facts) -> list[str]:
     found: list[str] = []
-    if facts.away is not None:
+    if facts.away is not None and not facts.stranger:
         found.append(f"the daemon does not answer: {facts.away}")
     if facts.breaker != "closed":
         found.append(f"the breaker is {facts.breaker}, retry in {facts.retry_after:.0f} s")
@@ -59,6 +66,8 @@ def _warnings(facts: Facts) -> list[str]:
         found.append("the newest block is not confirmed")
     if facts.block_age is not None and facts.block_age > OLD_BLOCK:
         found.append(f"the newest block is {facts.block_age / 60:.0f} minutes old")
+    if facts.block_age is not None and facts.block_age < -EARLY_BLOCK:
+        found.append(f"the newest block is {-facts.block_age / 60:.0f} minutes in the future")
     if facts.lag > 1:
         found.append(f"the event loop is {facts.lag:.1f} s late")
     return found

@@ -14,7 +14,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
-from verus_gateway.errors import BadAnswer, DaemonUnavailable, Reason, RpcError
+from verus_gateway.errors import BadAnswer, DaemonUnavailable, Reason, RpcError, WrongChain
 from verus_gateway.plugin import Json, Raw, decode
 
 Clock: TypeAlias = Callable[[], float]
@@ -65,13 +65,22 @@ class Tip:
         daemon: Where to ask; its failures are the tip's.
         interval: Seconds between two polls.
         patience: Seconds that a poll may take; its failure ends the confirmation anyway.
+        chain: The name that the daemon's chain must have; any where it is left out.
         clock: Seconds, monotonic.
     """
 
     def __init__(
-        self, daemon: Asked, *, interval: float, patience: float = 5.0, clock: Clock = monotonic
+        self,
+        daemon: Asked,
+        *,
+        interval: float,
+        patience: float = 5.0,
+        chain: str = "",
+        clock: Clock = monotonic,
     ) -> None:
         self._daemon = daemon
+        self._chain = chain
+        self._recognised = False
         self._interval = interval
         self._lasts = 2 * interval + patience
         self._clock = clock
@@ -85,6 +94,7 @@ class Tip:
         self.block: Block | None = None
         self.branch = 0
         self.away: Reason | None = None
+        self.stranger = ""
         self.moved_at: float | None = None
 
     def __repr__(self) -> str:
@@ -157,7 +167,21 @@ class Tip:
                 pause.cancel()
                 woken.cancel()
 
+    async def _recognise(self) -> None:
+        """Ask once after each absence of the daemon which chain it has: it may be another one."""
+        info = decode(await self._daemon.call("getblockchaininfo"))
+        name = info.get("name") if isinstance(info, dict) else None
+        if not isinstance(name, str):
+            raise BadAnswer("getblockchaininfo gave no name")
+        if name.casefold() != self._chain.casefold():
+            self.stranger = f"the daemon's chain is {name[:64]}, not {self._chain}"
+            raise WrongChain(self.stranger)
+        self.stranger = ""
+        self._recognised = True
+
     async def _ask(self) -> None:
+        if self._chain and not self._recognised:
+            await self._recognise()
         asked_at, heard = self._clock(), self._heard
         best = decode(await self._daemon.call("getbestblockhash"))
         if not isinstance(best, str):
@@ -197,6 +221,7 @@ class Tip:
     def _note(self, error: RpcError | None) -> None:
         reason = None
         if error is not None:
+            self._recognised = False
             reason = error.reason if isinstance(error, DaemonUnavailable) else "protocol"
         # An open breaker says nothing new about a daemon that is known to be away.
         if reason == "breaker_open" and self.away is not None:

@@ -28,6 +28,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
     "AnswerTooLarge": (-32603, 200, "answered"),
     "DaemonUnavailable": (-32000, 200, "failed"),
     "Refused": (-32000, 200, "failed"),
+    "WrongChain": (-32000, 200, "answered"),
     "TimedOut": (-32000, 200, "failed"),
     "Overloaded": (-32000, 200, "failed"),
     "Unauthorized": (-32000, 200, "failed"),
@@ -47,6 +48,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
 REASONS = {
     "DaemonUnavailable": "protocol",
     "Refused": "refused",
+    "WrongChain": "protocol",
     "TimedOut": "timeout",
     "Overloaded": "overloaded",
     "Unauthorized": "unauthorized",

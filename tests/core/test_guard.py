@@ -15,6 +15,7 @@ from verus_gateway.errors import (
     Refused,
     RpcError,
     Unauthorized,
+    WrongChain,
 )
 from verus_gateway.gate import Gate
 from verus_gateway.guard import GuardedDaemon, Line
@@ -52,7 +53,10 @@ class Way:
         self.breaker = Breaker(Rules(2, 60, 1), self.clock)
         self.gate = Gate(limit, queue, self.clock)
         self.seen: list[tuple[RpcError | None, float]] = []
-        self.daemon = GuardedDaemon(daemon, self.breaker, self.gate, self._observe)
+        self.stranger = ""
+        self.daemon = GuardedDaemon(
+            daemon, self.breaker, self.gate, self._observe, lambda: self.stranger
+        )
 
     def _observe(self, error: RpcError | None, seconds: float) -> None:
         self.seen.append((error, seconds))
@@ -247,3 +251,14 @@ async def test_a_line_carries_its_calls_deadline_and_whether_to_ask_twice() -> N
 
     assert (bytes(answer), asked) == (b"1", [Question("getblock", ("5", True), False, 7.5)])
     assert (line.offers("getblock"), line.offers("stop")) == (True, False)
+
+
+async def test_a_stranger_is_not_asked() -> None:
+    fake = FakeDaemon({"getinfo": 1})
+    way = Way(fake)
+    way.stranger = "the daemon's chain is VRSCTEST, not VRSC"
+
+    with pytest.raises(WrongChain, match="VRSCTEST"):
+        await way.daemon.ask(question())
+
+    assert (fake.asked, way.seen, way.breaker.name) == ([], [], "closed")

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from verus_gateway.health import OLD_BLOCK, Facts, judge, report
+from verus_gateway.health import EARLY_BLOCK, OLD_BLOCK, Facts, judge, report
 
 
 def facts(**other: Any) -> Facts:
@@ -32,6 +32,7 @@ WARNINGS: list[tuple[dict[str, Any], str]] = [
     ({"height": None, "confirmed": False}, "the newest block was never seen"),
     ({"confirmed": False}, "the newest block is not confirmed"),
     ({"block_age": OLD_BLOCK + 60}, "the newest block is 31 minutes old"),
+    ({"block_age": -EARLY_BLOCK - 60}, "the newest block is 11 minutes in the future"),
     ({"lag": 1.26}, "the event loop is 1.3 s late"),
 ]
 
@@ -45,6 +46,12 @@ def test_an_unconfirmed_block_is_no_second_warning_of_an_absent_daemon() -> None
     _, warnings = judge(facts(away="timeout", confirmed=False))
 
     assert warnings == ["the daemon does not answer: timeout"]
+
+
+def test_the_daemon_of_another_chain_is_no_daemon_of_ours() -> None:
+    other = "the daemon's chain is VRSCTEST, not VRSC"
+
+    assert judge(facts(stranger=other, away="protocol")) == ("unhealthy", [other])
 
 
 def test_who_shuts_down_is_unhealthy_however_well() -> None:

@@ -276,3 +276,50 @@ async def test_a_look_answered_before_an_announcement_does_not_bring_the_old_tip
     await followed.poll()
 
     assert followed.generation == "b6"
+
+
+def named(daemon: FakeDaemon, clock: FakeClock, name: Json) -> Tip:
+    daemon.answers["getblockchaininfo"] = name
+    return Tip(daemon, interval=1, chain="VRSC", clock=clock)
+
+
+async def test_the_chains_name_is_asked_once_and_again_after_an_absence(
+    daemon: FakeDaemon, clock: FakeClock
+) -> None:
+    tip = named(daemon, clock, {"name": "vrsc"})
+
+    await tip.poll()
+    await tip.poll()
+    daemon.answers["getbestblockhash"] = Refused("away")
+    await tip.poll()
+    show(daemon, "a5", 5, "a4")
+    await tip.poll()
+
+    asked = [method for method, _ in daemon.asked]
+    assert asked.count("getblockchaininfo") == 2
+    assert (tip.generation, tip.stranger) == ("a5", "")
+
+
+async def test_another_chains_daemon_is_a_stranger_until_it_is_the_right_one(
+    daemon: FakeDaemon, clock: FakeClock
+) -> None:
+    tip = named(daemon, clock, {"name": "VRSCTEST"})
+
+    await tip.poll()
+    wrong = (tip.generation, tip.block, tip.stranger, tip.away)
+    daemon.answers["getblockchaininfo"] = {"name": "VRSC"}
+    await tip.poll()
+
+    assert wrong == (None, None, "the daemon's chain is VRSCTEST, not VRSC", "protocol")
+    assert (tip.generation, tip.stranger) == ("a5", "")
+
+
+@pytest.mark.parametrize("info", [None, {}, {"name": 5}])
+async def test_a_chain_without_a_name_is_a_wrong_answer(
+    daemon: FakeDaemon, clock: FakeClock, info: Json
+) -> None:
+    tip = named(daemon, clock, info)
+
+    await tip.poll()
+
+    assert (tip.generation, tip.stranger, tip.away) == (None, "", "protocol")

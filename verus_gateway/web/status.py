@@ -28,9 +28,13 @@ async def live(_: web.Request) -> web.Response:
 
 @routes.get("/health/ready")
 async def ready(request: web.Request) -> web.Response:
-    """Say whether traffic should come: until the process begins to drain."""
-    draining = request.app[DRAIN].draining
-    return _json(503 if draining else 200, {"status": "draining" if draining else "ready"})
+    """Say whether traffic should come: until the process drains, and to a daemon of ours."""
+    if request.app[DRAIN].draining:
+        return _json(503, {"status": "draining"})
+    facts, _ = request.app[FACTS]()
+    if all(each.stranger for each in facts.values()):
+        return _json(503, {"status": "wrong chain"})
+    return _json(200, {"status": "ready"})
 
 
 @metrics_routes.get("/metrics")
