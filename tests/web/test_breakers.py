@@ -102,7 +102,7 @@ async def test_a_reset_closes_the_breaker_and_is_audited(start: StartStack) -> N
 async def test_a_reset_without_a_body_closes_the_breaker_of_every_chain(
     start: StartStack,
 ) -> None:
-    stack = await opened(start, chains={"VRSCTEST": simulated()})
+    stack = await opened(start, chains={"VRSCTEST": simulated(chain="VRSCTEST")})
     stack.gateway.chains["VRSCTEST"].breaker.failures = 1
 
     reply = await stack.post(b"", RESET)
