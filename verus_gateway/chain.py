@@ -58,7 +58,7 @@ class Chain:
         self.counts = ChainCounts()
         self.breaker = Breaker(_rules(verus))
         self.gate = Gate(verus.max_concurrency, verus.max_queue)
-        self.http = _http_daemon(verus)
+        self.http = _http_daemon(verus, self.gate.shrink)
         seen = self.counts.daemon_call
         self.daemon = GuardedDaemon(
             self.http, self.breaker, self.gate, seen, lambda: self.tip.stranger
@@ -234,7 +234,7 @@ def _rules(verus: VerusConfig) -> Rules:
     )
 
 
-def _http_daemon(verus: VerusConfig) -> HttpDaemon:
+def _http_daemon(verus: VerusConfig, overloaded: Callable[[], None]) -> HttpDaemon:
     way = sockets if verus.rpc_url.startswith("http:") else session
     return HttpDaemon(
         partial(
@@ -250,6 +250,7 @@ def _http_daemon(verus: VerusConfig) -> HttpDaemon:
             password_file=_path(verus.rpc_password_file),
             cookie_file=_path(verus.rpc_cookie_file),
         ),
+        overloaded=overloaded,
     )
 
 

@@ -91,13 +91,21 @@ class HttpDaemon:
     Args:
         open: Opens the way to verusd.
         credentials: User name and password.
+        overloaded: Told each time that verusd's work queue was full, also where the next attempt
+            succeeds and nobody else learns of it.
         sleep: Waits between retries.
     """
 
     def __init__(
-        self, open: Open, credentials: Credentials, *, sleep: Sleep = asyncio.sleep
+        self,
+        open: Open,
+        credentials: Credentials,
+        *,
+        overloaded: Callable[[], None] = lambda: None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._open = open
+        self._overloaded = overloaded
         self._credentials = credentials
         self._sleep = sleep
         self._number = 0
@@ -163,6 +171,9 @@ class HttpDaemon:
         used = self._credentials.header
         try:
             return await self._exchange(question, used)
+        except Overloaded:
+            self._overloaded()
+            raise
         except Unauthorized:
             # Each wrong password stalls one of verusd's threads: once more only with a new one.
             self._credentials.reload()

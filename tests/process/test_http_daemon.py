@@ -195,6 +195,17 @@ async def test_a_queue_that_stays_full_is_given_up_after_three_attempts(connect:
     assert len(server.heard) == 3
 
 
+async def test_each_full_queue_is_told_also_where_the_last_attempt_succeeds(make: Make) -> None:
+    told: list[None] = []
+    async with (
+        stub([OVERLOAD], [OVERLOAD], [good()]) as server,
+        make(server.url, overloaded=lambda: told.append(None), sleep=asyncio.sleep) as daemon,
+    ):
+        assert await Client(daemon, []).ask() == b"7"
+
+    assert len(told) == 2
+
+
 async def test_pauses_between_attempts_end_at_the_deadline(make: Make) -> None:
     async with (
         stub([OVERLOAD]) as server,
