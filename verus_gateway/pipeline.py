@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
+from copy import deepcopy
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -104,8 +105,19 @@ class Pipeline:
 
     def look(self, call: Call, caller: Caller) -> Answer | Miss:
         """Check *call*, and answer it from memory where a fresh answer is there."""
+        form = call.form
+        if form is not None and form.made is not None:
+            made: Miss = form.made
+            caller.require(made.method.scope)
+            return self._recall(made) or _copied(made)
         if call.method == DISCOVER:
             return Answer(self._discover(caller.scopes), "cache")
+        miss = self._read(call, caller)
+        if form is not None:
+            form.made = _copied(miss)
+        return self._recall(miss) or miss
+
+    def _read(self, call: Call, caller: Caller) -> Miss:
         method = self._methods.find(call.method)
         caller.require(method.scope)
         try:
@@ -116,11 +128,13 @@ class Pipeline:
             raise _incident(method, error) from error
         if method.ttl == 0 and method.fallback is None:
             return Miss(method, params, b"")
-        key = cache.key(self._chain, method.name, rpc.canonical(params))
-        kept = self._cache.find(key)
-        if kept is not None and self._fresh and self._cache.fresh(method, kept, self._tip):
+        return Miss(method, params, cache.key(self._chain, method.name, rpc.canonical(params)))
+
+    def _recall(self, miss: Miss) -> Answer | None:
+        kept = self._cache.find(miss.key)
+        if kept is not None and self._fresh and self._cache.fresh(miss.method, kept, self._tip):
             return Answer(kept.value, "cache", self._cache.age(kept))
-        return Miss(method, params, key)
+        return None
 
     async def fetch(self, miss: Miss) -> Answer:
         """Ask the daemon; while it is away, fall back as the row says."""
@@ -192,6 +206,13 @@ class Pipeline:
         if kept is not None and self._cache.usable(miss.method, kept):
             return Answer(kept.value, "stale", self._cache.age(kept))
         raise error
+
+
+def _copied(miss: Miss) -> Miss:
+    """Return *miss* with parameters of its own: a handler may change those that it is given."""
+    if not any(isinstance(param, dict | list) for param in miss.params):
+        return miss
+    return Miss(miss.method, deepcopy(miss.params), miss.key)
 
 
 def _check_carriable(method: Method, error: RpcError) -> None:

@@ -36,6 +36,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         id: The JSON text of the id, byte for byte; ``null`` where there is none.
         v2: Whether the caller speaks JSON-RPC 2.0.
         notification: A 2.0 call without an id: it gets no answer.
+        form: What is known of calls with these bytes; see `forms`. None where nothing is.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     id: bytes = NULL
     v2: bool = False
     notification: bool = False
+    form: Any = None
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -67,6 +69,8 @@ _Scalar: TypeAlias = str | int | float | bool | None
 _Message: TypeAlias = _Envelope | list[_Envelope | list[Any] | _Scalar] | _Scalar
 
 _decoder: Final = msgspec.json.Decoder(_Message, float_hook=Decimal)
+_splitter: Final = msgspec.json.Decoder(list[Raw])
+_one: Final = msgspec.json.Decoder(_Envelope | list[Any] | _Scalar, float_hook=Decimal)
 _values: Final = msgspec.json.Decoder(float_hook=Decimal)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 _canonical: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
@@ -79,14 +83,7 @@ def decode(body: bytes, max_batch: int = 100) -> Member | list[Member]:
         ParseError: not UTF-8, not JSON, a duplicate key at any level, or nested too deeply.
         InvalidRequest: neither an object nor an array, an empty batch, or one over *max_batch*.
     """
-    try:
-        if not body.isascii():
-            body.decode()
-        message = _decoder.decode(body)
-    except RecursionError:
-        raise ParseError("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
-        raise ParseError(f"not JSON: {_first_line(error)}") from None
+    message = _decoded(_decoder, body)
     if isinstance(message, _Envelope):
         if body.count(b":") != _keys_of(message):
             _refuse_duplicate_keys(body)
@@ -96,11 +93,49 @@ def decode(body: bytes, max_batch: int = 100) -> Member | list[Member]:
     return _batch(body, message, max_batch)
 
 
-def _batch(body: bytes, message: list[Any], max_batch: int) -> list[Member]:
-    if not message:
+def split(body: bytes, max_batch: int) -> list[bytes]:
+    """Cut a batch into its members' texts, each for `member` to read.
+
+    Raises:
+        ParseError, InvalidRequest: as `decode`.
+    """
+    texts: list[Raw] = _decoded(_splitter, body)
+    _check_size(len(texts), max_batch)
+    return [bytes(text) for text in texts]
+
+
+def member(text: bytes) -> Member:
+    """Read one call, or a member of a batch.
+
+    Raises:
+        ParseError: as `decode`.
+    """
+    message = _decoded(_one, text)
+    if text.count(b":") != _keys_of(message):
+        _refuse_duplicate_keys(text)
+    return _member(message)
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
+    try:
+        if not body.isascii():
+            body.decode()
+        return decoder.decode(body)
+    except RecursionError:
+        raise ParseError("nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
+        raise ParseError(f"not JSON: {_first_line(error)}") from None
+
+
+def _check_size(calls: int, max_batch: int) -> None:
+    if not calls:
         raise InvalidRequest("empty batch")
-    if len(message) > max_batch:
-        raise InvalidRequest(f"a batch has at most {max_batch} calls, this one {len(message)}")
+    if calls > max_batch:
+        raise InvalidRequest(f"a batch has at most {max_batch} calls, this one {calls}")
+
+
+def _batch(body: bytes, message: list[Any], max_batch: int) -> list[Member]:
+    _check_size(len(message), max_batch)
     if body.count(b":") != sum(map(_keys_of, message)):
         _refuse_duplicate_keys(body)
     return [_member(each) for each in message]

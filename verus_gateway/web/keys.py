@@ -8,6 +8,7 @@ from aiohttp import web
 
 from verus_gateway.auth import Authenticator
 from verus_gateway.desk import Desk
+from verus_gateway.forms import Forms
 from verus_gateway.health import Facts
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
@@ -32,10 +33,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Served(msgspec.Struct, frozen=True):
-    """What answers the calls of one chain, and where they are counted."""
+    """What reads and answers the calls of one chain, and where they are counted."""
 
     pipeline: Pipeline
     counts: ChainCounts
+    forms: Forms = msgspec.field(default_factory=Forms)
 
 
 class Drain:

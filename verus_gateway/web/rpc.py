@@ -47,7 +47,7 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
         raise NoSuchPath("no chain has this name")
     _check_media_type(request)
     body = await _body(request, limits)
-    message = rpc.decode(body, limits.batch)
+    message = served.forms.decode(body, limits.batch)
     try:
         caller = await caller_of(request, body)
     except RpcError as error:
