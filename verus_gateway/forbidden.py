@@ -1,13 +1,13 @@
-"""The commands of verusd that the gateway never sends, whatever plugin or setting asks.
+"""What the gateway never sends to verusd, whatever plugin or setting asks.
 
 The full list of verusd v1.2.16's commands was gone through; these are the ones that could
 cost an operator money, keys, files or the node. A row of such a name stops the start, and
 the way to the daemon refuses it once more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 _BY_REASON: Final = {
     "stops verusd or bends its clock": "setmocktime stop",
@@ -59,3 +59,26 @@ FORBIDDEN: Final[Mapping[str, str]] = MappingProxyType(
     {name: reason for reason, names in _BY_REASON.items() for name in names.split()}
 )
 """From command to the reason why it is never offered: "it …"."""
+
+
+def forbidden_member(params: Iterable[Any]) -> str | None:
+    """Return why *params* may not be sent, or None; every object in them is looked into.
+
+    verusd takes the parameters of ``signdata`` wherever data is published (a currency
+    output's ``data``, an identity's ``contentmultimap``, the parts of a ``mmrdata``): a
+    ``filename`` there has it read a file, an ``address`` inside ``data`` has it sign with
+    its wallet.
+    """
+    waiting = list(params)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, dict):
+            if "filename" in value:
+                return "'filename' has verusd read a file"
+            data = value.get("data")
+            if isinstance(data, dict) and "address" in data:
+                return "'address' inside 'data' has verusd sign with its wallet"
+            waiting.extend(value.values())
+    return None

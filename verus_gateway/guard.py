@@ -7,8 +7,15 @@ from typing import TypeAlias
 
 from verus_gateway.breaker import Breaker, Change
 from verus_gateway.dialect import Question, Verusd
-from verus_gateway.errors import MethodNotFound, Overloaded, QueueTimeout, RpcError, WrongChain
-from verus_gateway.forbidden import FORBIDDEN
+from verus_gateway.errors import (
+    InvalidParams,
+    MethodNotFound,
+    Overloaded,
+    QueueTimeout,
+    RpcError,
+    WrongChain,
+)
+from verus_gateway.forbidden import FORBIDDEN, forbidden_member
 from verus_gateway.gate import Gate
 from verus_gateway.plugin import Json, Raw
 
@@ -46,10 +53,13 @@ class GuardedDaemon:
 
         Raises:
             MethodNotFound: the command is one that the gateway never sends.
+            InvalidParams: a member of the parameters is one.
             WrongChain, BreakerOpen, QueueFull, QueueTimeout: it was not sent.
         """
         if question.method in FORBIDDEN:
             raise MethodNotFound(f"{question.method} is never sent to verusd")
+        if reason := forbidden_member(question.params):
+            raise InvalidParams(f"{question.method}: the member {reason}; it is never sent")
         if why := self._stranger():
             raise WrongChain(why)
         self._breaker.check()

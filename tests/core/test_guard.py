@@ -8,6 +8,7 @@ from verus_gateway.dialect import Question
 from verus_gateway.errors import (
     BreakerOpen,
     DaemonError,
+    InvalidParams,
     MethodNotFound,
     Overloaded,
     QueueFull,
@@ -262,3 +263,16 @@ async def test_a_stranger_is_not_asked() -> None:
         await way.daemon.ask(question())
 
     assert (fake.asked, way.seen, way.breaker.name) == ([], [], "closed")
+
+
+async def test_a_member_that_has_verusd_read_a_file_is_never_sent() -> None:
+    fake = FakeDaemon({"signdata": {}})
+    way = Way(fake)
+    asked = question("signdata")
+    sneaky = Question("signdata", ({"filename": "VRSC.conf"},), retry=True, deadline=asked.deadline)
+
+    with pytest.raises(InvalidParams, match="'filename' has verusd read a file"):
+        await way.daemon.ask(sneaky)
+
+    assert fake.asked == []
+    assert way.seen == []
