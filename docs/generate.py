@@ -19,7 +19,7 @@ from verus_gateway.breaker import Change
 from verus_gateway.config import Config, Secret, VerusConfig
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
-from verus_gateway.openrpc import fallback_text, ttl_text
+from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry
 
 DOCS: Final = Path(__file__).parent
@@ -127,7 +127,7 @@ def _commands(reason: str) -> str:
 
 
 def _row(row: plugin.Method) -> list[str]:
-    texts = (ttl_text(row.ttl), fallback_text(row.fallback), str(row.cost))
+    texts = (kept_text(row), fallback_text(row.fallback), str(row.cost))
     return [code(row.usage()), row.summary, row.scope, *texts]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
-from verus_gateway.plugin import Method, Stale, UntilBlock
+from verus_gateway.plugin import Method, Stale, Ttl, UntilBlock
 
 Clock: TypeAlias = Callable[[], float]
 
@@ -125,9 +125,8 @@ class Cache:
         """Return the seconds since the entry's call was sent."""
         return max(0.0, self._clock() - entry.at)
 
-    def fresh(self, method: Method, entry: Entry, now: Now) -> bool:
+    def fresh(self, ttl: Ttl, entry: Entry, now: Now) -> bool:
         """Tell whether *entry* may be served as if verusd had answered just now."""
-        ttl = method.ttl
         if isinstance(ttl, UntilBlock):
             return entry.tip == now.generation and self.age(entry) < min(
                 ttl.within, self._tip_max_age

@@ -14,7 +14,7 @@ import verus_gateway
 from verus_gateway import app, config, demo, logs, registry, scaffold, simulator
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
-from verus_gateway.openrpc import fallback_text, ttl_text
+from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry, Row
 from verus_gateway.serve import serve
 
@@ -167,7 +167,7 @@ def _described(row: Row) -> dict[str, Any]:
         ],
         "summary": method.summary,
         "scope": method.scope,
-        "ttl": ttl_text(method.ttl),
+        "ttl": kept_text(method),
         "fallback": fallback_text(method.fallback),
         "cost": method.cost,
         "retry": method.retry,
@@ -181,7 +181,7 @@ def _print_table(methods: Registry, out: TextIO) -> None:
         (
             row.method.usage(),
             row.method.scope,
-            ttl_text(row.method.ttl),
+            kept_text(row.method),
             fallback_text(row.method.fallback),
             str(row.method.cost),
             row.origin,

@@ -1,7 +1,7 @@
 """What a parameter may be: its check, its conversion and its JSON Schema, in one value.
 
-A `Kind` is made by the functions below and combined by `either`, `array` and
-`members`. Its ``read`` takes a decoded JSON value (`str`, `int`, `Decimal`, `bool`,
+A `Kind` is made by the functions below and combined by `either`, `array`,
+`members` and `mapping`. Its ``read`` takes a decoded JSON value (`str`, `int`, `Decimal`, `bool`,
 `None`, `list`, `dict`; never `float`) and returns it as verusd takes it, or raises
 `Mismatch`. Nothing here echoes a client's value: a message names the JSON type only.
 """
@@ -30,17 +30,21 @@ _TYPES: Final = {
 
 
 class Mismatch(ValueError):
-    """A value is not of the expected kind; *where* is the path inside the parameter."""
+    """A value is not of the expected kind; *where* is the path inside the parameter.
 
-    def __init__(self, expected: str, value: Json, where: str = "") -> None:
-        super().__init__(f"{where} must be {expected}, not {json_type(value)}".strip())
+    *found* says in words what came instead, the JSON type where nothing more is to be said.
+    """
+
+    def __init__(self, expected: str, value: Json, where: str = "", found: str = "") -> None:
         self.expected = expected
         self.value = value
         self.where = where
+        self.found = found or json_type(value)
+        super().__init__(f"{where} must be {expected}, not {self.found}".strip())
 
     def inside(self, where: str) -> "Mismatch":
         """Return the same mismatch seen from one level further out."""
-        return Mismatch(self.expected, self.value, where + self.where)
+        return Mismatch(self.expected, self.value, where + self.where, self.found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +98,20 @@ def integer(
     return Kind(said, {"type": "integer", "minimum": low, "maximum": high}, read)
 
 
-def number(expected: str = "a number") -> Kind:
-    """Return the kind of all numbers: integers pass where an amount is meant, digits are kept."""
+def number(expected: str = "a number", *, low: int | None = None) -> Kind:
+    """Return the kind of numbers from *low* up: integers pass for amounts, digits are kept."""
 
     def read(value: Json) -> int | Decimal:
         if isinstance(value, bool) or not isinstance(value, int | Decimal):
             raise Mismatch(expected, value)
+        if low is not None and value < low:
+            raise Mismatch(expected, value)
         return value
 
-    return Kind(expected, {"type": "number"}, read)
+    schema: dict[str, Json] = {"type": "number"}
+    if low is not None:
+        schema["minimum"] = low
+    return Kind(expected, schema, read)
 
 
 def boolean() -> Kind:
@@ -147,23 +156,90 @@ def array(of: Kind, *, most: int = 1000) -> Kind:
 def members(
     required: Mapping[str, Kind] | None = None, optional: Mapping[str, Kind] | None = None
 ) -> Kind:
-    """Return the kind of objects with these members and no others."""
+    """Return the kind of objects with these members and no others.
+
+    An optional member that is null counts as left out, as it does for verusd.
+    """
     must = dict(required or {})
-    known = must | dict(optional or {})
+    may = dict(optional or {})
+    known = must | may
     expected = "an object with " + (", ".join(known) or "no members")
 
     def read(value: Json) -> dict[str, Json]:
-        if not isinstance(value, dict) or not must.keys() <= value.keys() <= known.keys():
+        if not isinstance(value, dict):
             raise Mismatch(expected, value)
-        return {name: _within(known[name], item, f".{name}") for name, item in value.items()}
+        missing = next((name for name in must if name not in value), None)
+        if missing is not None:
+            raise Mismatch(expected, value, found=f"one without {missing}")
+        if not value.keys() <= known.keys():
+            raise Mismatch(expected, value, found="one with another member")
+        return {
+            name: _within(known[name], item, f".{name}")
+            for name, item in value.items()
+            if item is not None or name in must
+        }
 
+    properties = {name: dict(kind.schema) for name, kind in must.items()}
+    for name, kind in may.items():
+        properties[name] = {"anyOf": [dict(kind.schema), {"type": "null"}]}
     schema = {
         "type": "object",
-        "properties": {name: dict(kind.schema) for name, kind in known.items()},
+        "properties": properties,
         "required": list(must),
         "additionalProperties": False,
     }
     return Kind(expected, schema, read)
+
+
+def mapping(keys: Kind, values: Kind, *, most: int = 1000) -> Kind:
+    """Return the kind of objects of at most *most* members whose names the caller chooses."""
+    expected = f"an object of at most {most} members, each named by {keys.expected}"
+
+    def read(value: Json) -> dict[str, Json]:
+        if not isinstance(value, dict) or len(value) > most:
+            raise Mismatch(expected, value)
+        try:
+            names = [keys.read(name) for name in value]
+        except Mismatch:
+            raise Mismatch(expected, value) from None
+        items = (_within(values, item, ".*") for item in value.values())
+        return dict(zip(names, items, strict=True))
+
+    schema = {
+        "type": "object",
+        "maxProperties": most,
+        "propertyNames": dict(keys.schema),
+        "additionalProperties": dict(values.schema),
+    }
+    return Kind(expected, schema, read)
+
+
+_SPELLED: Final = re.compile(r"true|false|-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?", re.ASCII)
+
+
+def spelled(kind: Kind) -> Kind:
+    """Return *kind* with its booleans and numbers taken as text too: ``"5"`` is 5.
+
+    verusd's own command line sends them so, and verusd takes both forms. What is handed on
+    is the value, so that both are one call and one answer.
+    """
+
+    def read(value: Json) -> Json:
+        if not isinstance(value, str) or _SPELLED.fullmatch(value) is None:
+            return kind.read(value)
+        try:
+            return kind.read(_said(value))
+        except Mismatch:
+            raise Mismatch(kind.expected, value) from None
+
+    words = {"type": "string", "pattern": f"^(?:{_SPELLED.pattern})$"}
+    return Kind(kind.expected, {"anyOf": [dict(kind.schema), words]}, read)
+
+
+def _said(text: str) -> bool | int | Decimal:
+    if text in {"true", "false"}:
+        return text == "true"
+    return Decimal(text) if "." in text else int(text)
 
 
 def turned(kind: Kind, into: Callable[[Json], Json]) -> Kind:
@@ -191,7 +267,7 @@ def _within(kind: Kind, value: Json, where: str) -> Json:
 TEXT: Final = text()
 BOOLEAN: Final = boolean()
 INTEGER: Final = integer()
-AMOUNT: Final = number("an amount")
+AMOUNT: Final = spelled(number("an amount of 0 or more", low=0))
 HASH: Final = text("64 hexadecimal digits", pattern="[0-9a-fA-F]{64}", longest=64)
 HEX: Final = text("hexadecimal digits, two a byte", pattern="(?:[0-9a-fA-F]{2})*")
 HEIGHT: Final = integer("a block height", low=0, high=2**31 - 1)

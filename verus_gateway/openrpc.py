@@ -81,11 +81,23 @@ def _method(method: Method) -> dict[str, Any]:
         "params": [_param(param) for param in method.params],
         "result": {"name": "result", "schema": True},
         "errors": [{"$ref": f"#/components/errors/{kind.__name__}"} for kind, _ in kinds],
+        "examples": _examples(method),
         "x-scope": method.scope,
-        "x-ttl": ttl_text(method.ttl),
+        "x-ttl": kept_text(method),
         "x-fallback": fallback_text(method.fallback),
         "x-cost": method.cost,
     }
+
+
+def _examples(method: Method) -> list[dict[str, Any]]:
+    values = method.example()
+    if values is None:
+        return []
+    given = [
+        {"name": param.name, "value": value}
+        for param, value in zip(method.params, values, strict=False)
+    ]
+    return [{"name": method.name, "description": method.summary, "params": given}]
 
 
 def _param(param: Param) -> dict[str, Any]:
@@ -94,6 +106,11 @@ def _param(param: Param) -> dict[str, Any]:
 
 def _error(kind: type[errors.RpcError], meaning: str) -> tuple[str, dict[str, Any]]:
     return kind.__name__, {"code": kind.code, "message": meaning}
+
+
+def kept_text(method: Method) -> str:
+    """Return how long a row's answers are good, for particular parameters too."""
+    return " or ".join(map(ttl_text, [method.ttl, *(ttl for ttl, _ in method.ttl_if)]))
 
 
 def ttl_text(ttl: Ttl) -> str:

@@ -132,7 +132,8 @@ class Pipeline:
 
     def _recall(self, miss: Miss) -> Answer | None:
         kept = self._cache.find(miss.key)
-        if kept is not None and self._fresh and self._cache.fresh(miss.method, kept, self._tip):
+        ttl = miss.method.lasts(miss.params)
+        if kept is not None and self._fresh and self._cache.fresh(ttl, kept, self._tip):
             return Answer(kept.value, "cache", self._cache.age(kept))
         return None
 

@@ -8,10 +8,10 @@ call meets them. Names without a dot belong to verusd; a third party prefixes it
 
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -39,9 +39,10 @@ from verus_gateway.kinds import (
     array,
     either,
     integer,
-    json_type,
+    mapping,
     members,
     number,
+    spelled,
     text,
     turned,
 )
@@ -87,11 +88,13 @@ __all__ = [
     "decode",
     "either",
     "integer",
+    "mapping",
     "members",
     "method",
     "number",
     "optional",
     "required",
+    "spelled",
     "text",
     "turned",
 ]
@@ -190,21 +193,25 @@ Fallback: TypeAlias = Stale | Constant | None
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One named parameter of a row."""
+    """One named parameter of a row; *example* is None where there is none."""
 
     name: str
     kind: Kind
     required: bool
+    example: Json = None
 
 
-def required(name: str, kind: Kind) -> Param:
-    """Declare a parameter that every call must give."""
-    return Param(name, kind, required=True)
+def required(name: str, kind: Kind, *, example: Json = None) -> Param:
+    """Declare a parameter that every call must give; *example* is a value for the OpenRPC document."""
+    return Param(name, kind, required=True, example=example)
 
 
-def optional(name: str, kind: Kind) -> Param:
+def optional(name: str, kind: Kind, *, example: Json = None) -> Param:
     """Declare a parameter that a call may leave out; all behind it may then be left out too."""
-    return Param(name, kind, required=False)
+    return Param(name, kind, required=False, example=example)
+
+
+TtlIf: TypeAlias = Sequence[tuple[Ttl, Callable[[Params], bool]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,10 +224,24 @@ class Method:
     accepts: Callable[[Params], bool] | None
     scope: Scope
     ttl: Ttl
+    ttl_if: TtlIf
     fallback: Fallback
     cost: int
     retry: bool
     handler: Handler | None
+
+    def lasts(self, params: Params) -> Ttl:
+        """Return how long the answer to these parameters may be served again."""
+        for ttl, applies in self.ttl_if:
+            if applies(params):
+                return ttl
+        return self.ttl
+
+    def example(self) -> list[Json] | None:
+        """Return the parameters of an example call, or None where one lacks its example."""
+        values = [param.example for param in takewhile(_has_example, self.params)]
+        whole = len(values) >= sum(param.required for param in self.params)
+        return values if whole and (values or self.accepts is None) else None
 
     def read(self, given: list[Json] | dict[str, Json] | None) -> Params:
         """Return the parameters as verusd takes them, in order.
@@ -259,7 +280,7 @@ class Method:
         names = [param.name for param in self.params]
         unknown = sorted(given.keys() - set(names))
         if unknown:
-            raise InvalidParams(f"{self.usage()}: no parameter is named {unknown[0][:64]!r}")
+            raise InvalidParams(f"{self.usage()}: no parameter is named {unknown[0]!r:.64}")
         last = max((names.index(name) for name in given), default=-1)
         missing = [name for name in names[: last + 1] if name not in given]
         if missing:
@@ -272,8 +293,12 @@ class Method:
         except Mismatch as wrong:
             raise InvalidParams(
                 f"{self.name}: parameter {position + 1} ({param.name}{wrong.where}) "
-                f"must be {wrong.expected}, not {json_type(wrong.value)}"
+                f"must be {wrong.expected}, not {wrong.found}"
             ) from None
+
+
+def _has_example(param: Param) -> bool:
+    return param.example is not None
 
 
 LONGEST_NAME: Final = 64
@@ -287,6 +312,7 @@ def method(
     accepts: Callable[[Params], bool] | None = None,
     scope: Scope,
     ttl: Ttl = 0,
+    ttl_if: TtlIf = (),
     fallback: Fallback = None,
     cost: int = 1,
     retry: bool | None = None,
@@ -303,6 +329,8 @@ def method(
             `WALLET` or a third party's own word.
         ttl: Seconds for which an answer may be served again, `TIP`, `MEMPOOL`, `FOREVER`, or 0
             for never.
+        ttl_if: For particular parameters another ttl than *ttl*: pairs of a ttl and a function
+            that tells of parameters, as `read` returns them, whether it applies; the first counts.
         fallback: What to serve while verusd is away: `Stale`, `Constant`, or None for an error.
         cost: How much of a caller's allowance one call uses, 1 or more.
         retry: Whether asking twice is harmless. False means a write: sent at most once, never
@@ -321,18 +349,25 @@ def method(
     kept = fallback is not None or isinstance(ttl, UntilBlock) or ttl > 0
     harmless = kept if retry is None else retry
     _check_columns(name, ttl, fallback, cost=cost, retry=harmless)
-    return Method(
+    for other, _ in ttl_if:
+        _check_columns(name, other, fallback, cost=cost, retry=harmless)
+        if (other == 0) is not (ttl == 0):
+            raise ValueError(f"{name}: an answer is kept for some parameters and not for others")
+    made = Method(
         name=name,
         params=params,
         summary=summary,
         accepts=accepts,
         scope=scope,
         ttl=ttl,
+        ttl_if=tuple(ttl_if),
         fallback=fallback,
         cost=cost,
         retry=harmless,
         handler=handler,
     )
+    _check_example(made)
+    return made
 
 
 def _check_params(name: str, params: tuple[Param, ...]) -> None:
@@ -341,6 +376,16 @@ def _check_params(name: str, params: tuple[Param, ...]) -> None:
         raise ValueError(f"{name}: two parameters share a name")
     if any(later.required and not earlier.required for earlier, later in pairwise(params)):
         raise ValueError(f"{name}: a required parameter stands behind an optional one")
+
+
+def _check_example(made: Method) -> None:
+    given = made.example()
+    if given is None:
+        return
+    try:
+        made.read(given)
+    except InvalidParams as wrong:
+        raise ValueError(f"{made.name}: the example is no call: {wrong.message}") from wrong
 
 
 def _check_columns(name: str, ttl: Ttl, fallback: Fallback, *, cost: int, retry: bool) -> None:

@@ -58,7 +58,7 @@ async def pace(daemon: Daemon, blocks: int = 10) -> Json:
 METHODS = (
     method(
         "$module.pace",
-        optional("blocks", MOST),
+        optional("blocks", MOST, example=10),
         summary="Mean seconds between the newest blocks.",
         scope=PUBLIC,
         ttl=TIP,

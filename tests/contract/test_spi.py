@@ -8,7 +8,7 @@ PROMISED = """
 ADDRESS ADMIN AMOUNT BOOLEAN BROADCAST CURRENCY Constant Daemon DaemonError DaemonUnavailable
 FLAG FOREVER HASH HEIGHT HEIGHT_TEXT HEX IDENTITY INTEGER InvalidParams Json Kind MEMPOOL Method
 OBJECT PUBLIC Params READ Raw RpcError SWITCH Stale TEXT TIP UntilBlock WALLET WALLET_BUILD
-array decode either integer members method number optional required text turned
+array decode either integer mapping members method number optional required spelled text turned
 """
 
 
@@ -27,6 +27,7 @@ def test_a_row_is_declared_as_promised() -> None:
         "accepts",
         "scope",
         "ttl",
+        "ttl_if",
         "fallback",
         "cost",
         "retry",

@@ -144,7 +144,7 @@ def test_an_answer_until_the_next_block_is_fresh_under_its_tip_only(
 ) -> None:
     kept = entry(tip="a")
 
-    fresh = [cache.fresh(row(ttl), kept, Now(generation)) for generation in ("a", "b", None)]
+    fresh = [cache.fresh(ttl, kept, Now(generation)) for generation in ("a", "b", None)]
 
     assert fresh == [True, False, False]
 
@@ -153,7 +153,7 @@ def test_an_answer_until_the_next_block_is_fresh_under_its_tip_only(
 def test_an_answer_from_before_any_tip_was_known_is_never_fresh(
     cache: Cache, ttl: UntilBlock
 ) -> None:
-    assert not cache.fresh(row(ttl), entry(tip=""), Now(None))
+    assert not cache.fresh(ttl, entry(tip=""), Now(None))
 
 
 @pytest.mark.parametrize(("ttl", "most"), [(TIP, 120), (MEMPOOL, 2), (UntilBlock(500), 120)])
@@ -163,7 +163,7 @@ def test_without_a_block_it_is_fresh_for_so_long_at_most(
     fresh = []
     for now in (0, most - 0.1, most):
         clock.now = now
-        fresh.append(cache.fresh(row(ttl), entry(), Now()))
+        fresh.append(cache.fresh(ttl, entry(), Now()))
 
     assert fresh == [True, True, False]
 
@@ -171,7 +171,7 @@ def test_without_a_block_it_is_fresh_for_so_long_at_most(
 def test_an_answer_for_seconds_outlives_blocks_but_no_reorganisation(
     cache: Cache, clock: FakeClock
 ) -> None:
-    kept, ttl = entry(tip="a", branch=1), row(5.0)
+    kept, ttl = entry(tip="a", branch=1), 5.0
     fresh = [cache.fresh(ttl, kept, now) for now in (Now("b", 1), Now(None, 1), Now("a", 2))]
     clock.advance(5)
     fresh.append(cache.fresh(ttl, kept, Now("a", 1)))
@@ -182,11 +182,11 @@ def test_an_answer_for_seconds_outlives_blocks_but_no_reorganisation(
 def test_what_can_never_change_is_fresh_for_ever(cache: Cache, clock: FakeClock) -> None:
     clock.advance(10**9)
 
-    assert cache.fresh(row(FOREVER), entry(tip="", branch=0), Now(None, 7))
+    assert cache.fresh(FOREVER, entry(tip="", branch=0), Now(None, 7))
 
 
 def test_nothing_is_fresh_for_no_time(cache: Cache) -> None:
-    assert not cache.fresh(row(0, Stale(60)), entry(), Now())
+    assert not cache.fresh(0, entry(), Now())
 
 
 # ---------------------------------------------------------------- staleness

@@ -25,8 +25,10 @@ from verus_gateway.kinds import (
     either,
     integer,
     json_type,
+    mapping,
     members,
     number,
+    spelled,
     text,
     turned,
 )
@@ -51,14 +53,16 @@ ACCEPTED: list[tuple[Kind, list[Any]]] = [
     (array(HEIGHT, most=2), [[], [1], [1, 2]]),
     (PAIR, [{"txid": TXID, "vout": 0}, {"txid": TXID, "vout": 0, "sequence": 1}]),
     (members(), [{}]),
-    (number(), [1, Decimal("1.0")]),
+    (mapping(HASH, HEIGHT, most=1), [{}, {TXID: 5}]),
+    (number(), [1, Decimal("1.0"), -1]),
+    (spelled(BOOLEAN), [True]),
     (text(pattern="a|bc"), ["a", "bc"]),
 ]
 REFUSED: list[tuple[Kind, list[Any]]] = [
     (TEXT, [1, None, True, [], {}, "x" * (LONGEST_TEXT + 1)]),
     (BOOLEAN, [0, 1, "true", None]),
     (INTEGER, [True, "1", Decimal("1.0"), 2**63, -(2**63) - 1, None]),
-    (AMOUNT, [True, "1", None, [1]]),
+    (AMOUNT, [True, "one", "1e8", "1.", None, [1], -1, "-1", Decimal("-0.1")]),
     (HASH, ["", "0" * 63, "0" * 65, "g" * 64, "0" * 63 + "\n", "\uff10" * 64, 5]),
     (HEX, ["0", "0g", "00\n", 0]),
     (HEIGHT, [-1, 2**31, True, "5", Decimal(5)]),
@@ -74,6 +78,10 @@ REFUSED: list[tuple[Kind, list[Any]]] = [
     (array(HEIGHT, most=2), [[1, 2, 3], [-1], ["1"], (1,), "1", None]),
     (PAIR, [{}, {"txid": TXID}, {"txid": TXID, "vout": "0"}, {"txid": TXID, "vout": 0, "x": 1}]),
     (members(), [{"a": 1}, [], None]),
+    (PAIR, [{"txid": None, "vout": 0}]),
+    (mapping(HASH, HEIGHT, most=1), [{"a": 5}, {TXID: "a"}, {TXID: 5, "0" * 64: 5}, [], None]),
+    (spelled(HEIGHT), ["-1", "1.0", "05", "", "true", "2147483648", "\u0661", None]),
+    (spelled(BOOLEAN), ["1", "yes", "True", 1]),
     (number(), [False, "1"]),
     (text(pattern="a|bc"), ["ac", "abc", "b", ""]),
     (text(pattern=r"\d+"), ["\u0661", "\uff10"]),
@@ -107,6 +115,11 @@ def test_a_kind_refuses_what_it_does_not_say(kind: Kind, values: list[Any]) -> N
         (SWITCH, 1, True),
         (SWITCH, True, True),
         (turned(HEIGHT, str), 5, "5"),
+        (spelled(HEIGHT), "5", 5),
+        (spelled(BOOLEAN), "false", False),
+        (AMOUNT, "1", 1),
+        (AMOUNT, "0.10", Decimal("0.10")),
+        (PAIR, {"txid": TXID, "vout": 0, "sequence": None}, {"txid": TXID, "vout": 0}),
         (array(turned(HEIGHT, str)), [5, 6], ["5", "6"]),
         (members({"a": turned(HEIGHT, str)}), {"a": 5}, {"a": "5"}),
     ],
@@ -133,7 +146,16 @@ def test_a_flag_is_0_or_1_or_a_boolean(value: Any) -> None:
         (HEIGHT, "5", "must be a block height from 0 to 2147483647, not a string"),
         (integer("0 or 1", low=0, high=1, short=True), 2, "must be 0 or 1, not an integer"),
         (TEXT, None, "must be a string, not null"),
-        (AMOUNT, True, "must be an amount, not a boolean"),
+        (AMOUNT, True, "must be an amount of 0 or more, not a boolean"),
+        (spelled(HEIGHT), "-5", "must be a block height from 0 to 2147483647, not a string"),
+        (
+            mapping(HASH, HEIGHT, most=2),
+            {"a": 1},
+            (
+                "must be an object of at most 2 members, each named by 64 hexadecimal digits, "
+                "not an object"
+            ),
+        ),
         (
             BOOLEAN,
             Decimal("1.5"),
@@ -141,6 +163,16 @@ def test_a_flag_is_0_or_1_or_a_boolean(value: Any) -> None:
         ),
         (array(HEIGHT, most=3), {}, "must be an array of at most 3, not an object"),
         (members(), [], "must be an object with no members, not an array"),
+        (
+            PAIR,
+            {"vout": 1},
+            "must be an object with txid, vout, sequence, not one without txid",
+        ),
+        (
+            members(),
+            {"secret": 1},
+            "must be an object with no members, not one with another member",
+        ),
         (PAIR, 1, "must be an object with txid, vout, sequence, not an integer"),
         (either(BOOLEAN, TEXT), 1, "must be true or false or a string, not an integer"),
     ],
@@ -190,7 +222,28 @@ def test_json_types_have_names(value: Any, name: str) -> None:
     ("kind", "schema"),
     [
         (BOOLEAN, {"type": "boolean"}),
-        (AMOUNT, {"type": "number"}),
+        (number(low=0), {"type": "number", "minimum": 0}),
+        (
+            spelled(BOOLEAN),
+            {
+                "anyOf": [
+                    {"type": "boolean"},
+                    {
+                        "type": "string",
+                        "pattern": r"^(?:true|false|-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,18})?)$",
+                    },
+                ]
+            },
+        ),
+        (
+            mapping(BOOLEAN, number(), most=3),
+            {
+                "type": "object",
+                "maxProperties": 3,
+                "propertyNames": {"type": "boolean"},
+                "additionalProperties": {"type": "number"},
+            },
+        ),
         (OBJECT, {"type": "object"}),
         (integer(low=1, high=2), {"type": "integer", "minimum": 1, "maximum": 2}),
         (text(longest=3), {"type": "string", "maxLength": 3}),
@@ -199,13 +252,16 @@ def test_json_types_have_names(value: Any, name: str) -> None:
             {"type": "string", "maxLength": 3, "pattern": "^(?:a|b)$"},
         ),
         (array(BOOLEAN, most=3), {"type": "array", "maxItems": 3, "items": {"type": "boolean"}}),
-        (either(BOOLEAN, AMOUNT), {"anyOf": [{"type": "boolean"}, {"type": "number"}]}),
+        (either(BOOLEAN, number()), {"anyOf": [{"type": "boolean"}, {"type": "number"}]}),
         (turned(BOOLEAN, str), {"type": "boolean"}),
         (
-            members({"a": BOOLEAN}, {"b": AMOUNT}),
+            members({"a": BOOLEAN}, {"b": number()}),
             {
                 "type": "object",
-                "properties": {"a": {"type": "boolean"}, "b": {"type": "number"}},
+                "properties": {
+                    "a": {"type": "boolean"},
+                    "b": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+                },
                 "required": ["a"],
                 "additionalProperties": False,
             },

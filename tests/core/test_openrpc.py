@@ -29,11 +29,12 @@ ROWS = (
     method("sendrawtransaction", required("hex", HEX), summary="Send.", scope=BROADCAST, cost=10),
     method(
         "getblock",
-        required("height", HEIGHT),
+        required("height", HEIGHT, example=5),
         optional("verbose", BOOLEAN),
         summary="A block.",
         scope=READ,
         ttl=TIP,
+        ttl_if=((FOREVER, bool),),
         fallback=Stale(60),
     ),
     method("getinfo", summary="State.", scope=PUBLIC, ttl=5),
@@ -144,3 +145,21 @@ def test_a_ttl_in_words(ttl: Ttl, words: str) -> None:
 )
 def test_a_fallback_in_words(fallback: Fallback, words: str) -> None:
     assert fallback_text(fallback) == words
+
+
+def test_an_example_is_made_of_the_parameters_examples(discovery: Discovery) -> None:
+    made = document(discovery, *EVERYTHING)
+
+    examples = {each["name"]: each["examples"] for each in made["methods"]}
+
+    assert examples == {
+        "getblock": [
+            {
+                "name": "getblock",
+                "description": "A block.",
+                "params": [{"name": "height", "value": 5}],
+            }
+        ],
+        "getinfo": [{"name": "getinfo", "description": "State.", "params": []}],
+        "sendrawtransaction": [],
+    }

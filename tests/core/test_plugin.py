@@ -241,3 +241,40 @@ def test_everything_in_the_contract_exists_and_is_sorted() -> None:
 
     assert all(hasattr(plugin, name) for name in names)
     assert len(set(names)) == len(names)
+
+
+# ---------------------------------------------------------------- ttl by parameters, examples
+
+
+def test_particular_parameters_have_a_ttl_of_their_own() -> None:
+    told = row(
+        optional("height", HEIGHT),
+        ttl=TIP,
+        ttl_if=((FOREVER, lambda params: params == (1,)), (MEMPOOL, bool)),
+    )
+
+    assert [told.lasts(params) for params in ((), (1,), (2,))] == [TIP, FOREVER, MEMPOOL]
+
+
+def test_an_answer_is_kept_for_all_parameters_or_for_none() -> None:
+    for ttl, other in ((0, TIP), (TIP, 0)):
+        with pytest.raises(ValueError, match="kept for some parameters"):
+            row(ttl=ttl, ttl_if=((other, bool),), retry=True)
+
+
+def test_an_example_ends_where_a_parameter_has_none() -> None:
+    told = row(
+        required("hash", HASH, example="0" * 64),
+        optional("a", BOOLEAN),
+        optional("b", BOOLEAN, example=True),
+    )
+
+    assert told.example() == ["0" * 64]
+    assert row().example() == []
+    assert row(required("hash", HASH)).example() is None
+    assert row(optional("a", BOOLEAN), accepts=bool).example() is None
+
+
+def test_an_example_must_be_a_call() -> None:
+    with pytest.raises(ValueError, match=r"getblock: the example is no call: .*\(hash\) must be"):
+        row(required("hash", HASH, example="none"))

@@ -74,6 +74,14 @@ def check_params(method: Method) -> None:
         assert rpc.value(rpc.encode(dict(param.kind.schema))) == param.kind.schema
 
 
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.method.name) for row in ROWS])
+def test_a_row_has_an_example_in_values_that_json_carries(row: Row) -> None:
+    example = row.method.example()
+
+    assert example is not None
+    assert rpc.value(rpc.encode(example)) == example
+
+
 def check_freshness(method: Method) -> None:
     """A write is kept in no way and costs more than a look; a look may be asked for twice."""
     seconds = method.ttl.within if isinstance(method.ttl, UntilBlock) else method.ttl

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from verus_gateway.plugin import (
     BOOLEAN,
     FLAG,
+    FOREVER,
     HASH,
     HEIGHT,
     HEIGHT_TEXT,
@@ -14,7 +15,9 @@ from verus_gateway.plugin import (
     TIP,
     Daemon,
     Json,
+    Params,
     Stale,
+    array,
     decode,
     either,
     integer,
@@ -22,9 +25,14 @@ from verus_gateway.plugin import (
     method,
     optional,
     required,
+    spelled,
     text,
     turned,
 )
+
+# The examples exist on the simulated chain, so that whoever reads them can run them.
+EXAMPLE_BLOCK = "10345dddd1d64e42acf6e9042dd0297991e2f7064b108b2ed03fe78157da4fc5"
+EXAMPLE_TXID = "533df29b9bfc5f4a676ad8f8726b25ccdb21f6e400d64bcf510e999a51bd4964"
 
 # verusd wants a height as text; clients of the family send a number as often.
 HEIGHT_AS_TEXT = either(HEIGHT_TEXT, turned(HEIGHT, str))
@@ -32,6 +40,28 @@ BLOCK = either(HASH, HEIGHT_AS_TEXT)
 TIME = integer("seconds since 1970", low=0, high=2**32 - 1)
 VERBOSITY = either(integer("0, 1 or 2", low=0, high=2, short=True), BOOLEAN)
 COMMAND = text("a command's name", pattern="[A-Za-z0-9_]*", longest=64)
+BLOCKS = integer("a number of blocks", low=1, high=2**31 - 1)
+QUALIFIERS = members(
+    {},
+    {
+        "include": array(text(longest=256), most=100),
+        "exclude": array(text(longest=256), most=100),
+        "expiresbefore": HEIGHT,
+        "expiresafter": HEIGHT,
+        "fulltxes": BOOLEAN,
+    },
+)
+
+
+def is_hex_of_a_block(params: Params) -> bool:
+    """Tell whether a block's bytes are asked for by their hash: those can never change."""
+    by_hash = len(params[0]) == len(EXAMPLE_BLOCK)
+    return by_hash and len(params) > 1 and params[1] == 0
+
+
+def is_hex_of_a_transaction(params: Params) -> bool:
+    """Tell whether a transaction's bytes are asked for: its id is their hash."""
+    return len(params) == 1 or params[1] == 0
 
 
 async def help_text(daemon: Daemon, command: str = "") -> Json:
@@ -110,7 +140,7 @@ METHODS = (
         "getmininginfo",
         summary="State of mining and staking.",
         scope=PUBLIC,
-        ttl=TIP,
+        ttl=MEMPOOL,  # pooledtx counts what waits
         fallback=Stale(3600),
     ),
     method(
@@ -122,7 +152,7 @@ METHODS = (
     ),
     method(
         "getblockhash",
-        required("height", HEIGHT),
+        required("index", HEIGHT, example=5),
         summary="Hash of the block at a height.",
         scope=READ,
         ttl=TIP,  # moves with a reorganisation only, but the tip tells of those
@@ -130,26 +160,29 @@ METHODS = (
     ),
     method(
         "getblock",
-        required("block", BLOCK),
-        optional("verbosity", VERBOSITY),
+        required("block", BLOCK, example=EXAMPLE_BLOCK),
+        optional("verbosity", VERBOSITY, example=1),
         summary="A block by hash or height: hex, ids of its transactions, or all of them.",
         scope=READ,
         ttl=TIP,  # confirmations and nextblockhash move with the tip
+        ttl_if=((FOREVER, is_hex_of_a_block),),
         fallback=Stale(86400),
         cost=2,
     ),
     method(
         "getblockheader",
-        required("hash", HASH),
-        optional("verbose", BOOLEAN),
+        required("hash", HASH, example=EXAMPLE_BLOCK),
+        optional("verbose", BOOLEAN, example=True),
         summary="A block's header by hash.",
         scope=READ,
         ttl=TIP,  # confirmations and nextblockhash move with the tip
+        ttl_if=((FOREVER, is_hex_of_a_block),),
         fallback=Stale(86400),
     ),
     method(
         "getrawmempool",
-        optional("verbose", BOOLEAN),
+        optional("verbose", BOOLEAN, example=True),
+        optional("qualifiers", QUALIFIERS),
         summary="Transactions that wait for a block.",
         scope=READ,
         ttl=MEMPOOL,
@@ -158,16 +191,17 @@ METHODS = (
     ),
     method(
         "getrawtransaction",
-        required("txid", HASH),
-        optional("verbose", FLAG),
+        required("txid", HASH, example=EXAMPLE_TXID),
+        optional("verbose", FLAG, example=1),
         summary="A transaction by id: hex, or decoded.",
         scope=READ,
         ttl=MEMPOOL,  # the decoded form carries confirmations; one in the mempool may yet go
+        ttl_if=((FOREVER, is_hex_of_a_transaction),),
         fallback=Stale(86400),
     ),
     method(
         "coinsupply",
-        optional("height", HEIGHT),
+        optional("height", HEIGHT_AS_TEXT, example=5),  # verusd takes a number for 0
         summary="Coins in existence at a height.",
         scope=PUBLIC,
         ttl=TIP,
@@ -176,7 +210,7 @@ METHODS = (
     ),
     method(
         "getblockdeltas",
-        required("hash", HASH),
+        required("hash", HASH, example=EXAMPLE_BLOCK),
         summary="Every change of a balance in a block.",
         scope=READ,
         ttl=TIP,  # confirmations move with the tip
@@ -185,8 +219,8 @@ METHODS = (
     ),
     method(
         "getblockhashes",
-        required("high", TIME),
-        required("low", TIME),
+        required("high", TIME, example=2_000_000_000),
+        required("low", TIME, example=1_500_000_000),
         optional("options", members({}, {"noOrphans": BOOLEAN, "logicalTimes": BOOLEAN})),
         summary="Hashes of the blocks made between two moments.",
         scope=READ,
@@ -196,7 +230,7 @@ METHODS = (
     ),
     method(
         "getchaintxstats",
-        optional("nblocks", integer("a number of blocks", low=1, high=2**31 - 1)),
+        optional("nblocks", spelled(BLOCKS), example=5),
         optional("blockhash", HASH),
         summary="Number and rate of transactions.",
         scope=READ,
@@ -214,7 +248,7 @@ METHODS = (
     ),
     method(
         "getsaplingtree",
-        required("height", HEIGHT_AS_TEXT),
+        required("n", HEIGHT_AS_TEXT, example="5"),
         summary="State of the Sapling commitment tree at a height.",
         scope=READ,
         ttl=TIP,
@@ -223,7 +257,7 @@ METHODS = (
     ),
     method(
         "z_gettreestate",
-        required("block", BLOCK),
+        required("block", BLOCK, example="5"),
         summary="State of the commitment trees at a block.",
         scope=READ,
         ttl=TIP,
@@ -232,7 +266,7 @@ METHODS = (
     ),
     method(
         "help",
-        optional("command", COMMAND),
+        optional("command", COMMAND, example="getblock"),
         summary="The daemon's own help text.",
         scope=PUBLIC,
         ttl=3600,

@@ -1,5 +1,14 @@
 """Currencies, conversions, offers and cross-chain transfers."""
 
+from verus_currency.objects import (
+    CONVERSION,
+    CONVERTERS,
+    IMPORTS,
+    OUTPUT,
+    PROOF_ROOTS,
+    QUERY,
+    STATES,
+)
 from verus_gateway.plugin import (
     ADDRESS,
     AMOUNT,
@@ -11,7 +20,6 @@ from verus_gateway.plugin import (
     OBJECT,
     READ,
     SWITCH,
-    TEXT,
     TIP,
     WALLET_BUILD,
     Params,
@@ -19,54 +27,39 @@ from verus_gateway.plugin import (
     array,
     either,
     integer,
-    members,
     method,
     optional,
     required,
+    spelled,
     text,
-    turned,
 )
 
 HOUR = Stale(3600)
-CONVERSION = members(
-    {"currency": CURRENCY, "amount": AMOUNT},
-    {"convertto": CURRENCY, "via": CURRENCY, "preconvert": BOOLEAN},
-)
-# verusd reads the range as text: "n", "start,end" or "start,end,step"; clients send a number too.
-STATES = either(
-    text("heights as text", pattern=r"\d{1,10}(,\d{1,10}){0,2}", longest=32),
-    turned(HEIGHT, str),
-)
-OUTPUT = members(
-    {"address": ADDRESS, "amount": AMOUNT},
-    {
-        "currency": CURRENCY,
-        "convertto": CURRENCY,
-        "exportto": CURRENCY,
-        "exportid": BOOLEAN,
-        "exportcurrency": BOOLEAN,
-        "feecurrency": CURRENCY,
-        "via": CURRENCY,
-        "refundto": ADDRESS,
-        "memo": TEXT,
-        "preconvert": BOOLEAN,
-        "burn": BOOLEAN,
-        "burnweight": BOOLEAN,
-        "mintnew": BOOLEAN,
-        "addconversionfees": BOOLEAN,
-        "vdxftag": TEXT,
-        "data": OBJECT,
-    },
-)
-QUERY = members(
-    {},
-    {
-        "launchstate": text("a launch state", pattern="prelaunch|launched|refund|complete"),
-        "systemtype": text("a system type", pattern="local|imported|gateway|pbaas"),
-        "fromsystem": CURRENCY,
-        "converter": array(CURRENCY, most=10),
-    },
-)
+# The examples exist on the simulated chain, so that whoever reads them can run them.
+EXAMPLE_CURRENCY = "VRSC"
+EXAMPLE_BASKET = "Bridge.vETH"
+EXAMPLE_ADDRESS = "RHVR1MP2epqJ4eyUQXEUteuZStCWRuuDt3"
+EXAMPLE_PROOF_ROOT = {
+    "version": 1,
+    "type": 1,
+    "systemid": EXAMPLE_CURRENCY,
+    "height": 5,
+    "stateroot": "00" * 32,
+    "blockhash": "10345dddd1d64e42acf6e9042dd0297991e2f7064b108b2ed03fe78157da4fc5",
+    "power": "00" * 32,
+}
+EXAMPLE_CHALLENGE = {"type": "vrsc::evidence.skipchallenge", "notarizationref": {}}
+EXAMPLE_IMPORTS = {
+    "sourcesystemid": "vETH",
+    "notarizationtxid": "188b0912298cdc4d395c2b17c57d6dde537c31aaad5bd2b4d8d362f53f32055c",
+    "notarizationtxoutnum": 0,
+    "exports": [],
+}
+HEIGHT_TOO = spelled(HEIGHT)
+FLAG_TEXT = spelled(BOOLEAN)
+MINCONF = spelled(integer("a number of confirmations", low=0, high=2**31 - 1))
+WILDCARD = text("a wildcard such as *", pattern=r"[Riz]?\*")  # the wallet's, but nothing is spent
+FOR_CURRENCY = required("currencyname", CURRENCY, example=EXAMPLE_CURRENCY)
 
 
 def returns_template(params: Params) -> bool:
@@ -77,7 +70,7 @@ def returns_template(params: Params) -> bool:
 METHODS = (
     method(
         "getcurrency",
-        optional("currency", CURRENCY),
+        optional("currencyname", CURRENCY, example=EXAMPLE_CURRENCY),
         summary="Definition and state of a currency.",
         scope=READ,
         ttl=TIP,
@@ -86,9 +79,9 @@ METHODS = (
     ),
     method(
         "listcurrencies",
-        optional("query", QUERY),
-        optional("startblock", HEIGHT),
-        optional("endblock", HEIGHT),
+        optional("query", QUERY, example={"systemtype": "local"}),
+        optional("startblock", HEIGHT_TOO),
+        optional("endblock", HEIGHT_TOO),
         summary="Currencies, by state, kind or origin.",
         scope=READ,
         ttl=TIP,
@@ -97,8 +90,8 @@ METHODS = (
     ),
     method(
         "getcurrencystate",
-        required("currency", CURRENCY),
-        optional("heights", STATES),
+        required("currencynameorid", CURRENCY, example=EXAMPLE_BASKET),
+        optional("n", STATES),
         optional("conversiondatacurrency", CURRENCY),
         summary="State of a currency at heights.",
         scope=READ,
@@ -108,7 +101,7 @@ METHODS = (
     ),
     method(
         "getinitialcurrencystate",
-        required("currency", CURRENCY),
+        required("name", CURRENCY, example=EXAMPLE_BASKET),
         summary="State of a currency before its launch.",
         scope=READ,
         ttl=TIP,
@@ -116,7 +109,7 @@ METHODS = (
     ),
     method(
         "getcurrencyconverters",
-        required("currency1", either(CURRENCY, OBJECT)),
+        required("currency1", CONVERTERS, example=EXAMPLE_CURRENCY),
         optional("currency2", CURRENCY),
         optional("currency3", CURRENCY),
         summary="Baskets that convert between currencies.",
@@ -127,7 +120,7 @@ METHODS = (
     ),
     method(
         "getcurrencytrust",
-        optional("currencies", array(CURRENCY, most=100)),
+        optional("currencyids", array(CURRENCY, most=100), example=[EXAMPLE_CURRENCY]),
         summary="The node's trust in currencies.",
         scope=READ,
         ttl=TIP,
@@ -135,7 +128,11 @@ METHODS = (
     ),
     method(
         "estimateconversion",
-        required("conversion", either(CONVERSION, array(CONVERSION, most=32))),
+        required(
+            "conversion",
+            either(CONVERSION, array(CONVERSION, most=32)),
+            example={"currency": EXAMPLE_CURRENCY, "convertto": EXAMPLE_BASKET, "amount": 1},
+        ),
         summary="What a conversion would give now.",
         scope=READ,
         ttl=TIP,
@@ -144,7 +141,7 @@ METHODS = (
     ),
     method(
         "getlaunchinfo",
-        required("currency", CURRENCY),
+        required("currencyid", CURRENCY, example=EXAMPLE_BASKET),
         summary="How a currency was launched.",
         scope=READ,
         ttl=TIP,
@@ -152,9 +149,9 @@ METHODS = (
     ),
     method(
         "getoffers",
-        required("currencyorid", CURRENCY),
-        optional("iscurrency", BOOLEAN),
-        optional("withtx", BOOLEAN),
+        required("currencyorid", CURRENCY, example=EXAMPLE_CURRENCY),
+        optional("iscurrency", FLAG_TEXT, example=True),
+        optional("withtx", FLAG_TEXT, example=False),
         summary="Open offers for a currency or an identity.",
         scope=READ,
         ttl=TIP,
@@ -163,9 +160,9 @@ METHODS = (
     ),
     method(
         "getexports",
-        required("chain", CURRENCY),
-        optional("heightstart", HEIGHT),
-        optional("heightend", HEIGHT),
+        required("chainname", CURRENCY, example=EXAMPLE_CURRENCY),
+        optional("heightstart", HEIGHT_TOO),
+        optional("heightend", HEIGHT_TOO),
         summary="Exports to a chain.",
         scope=READ,
         ttl=TIP,
@@ -174,9 +171,9 @@ METHODS = (
     ),
     method(
         "getimports",
-        optional("chain", CURRENCY),
-        optional("heightstart", HEIGHT),
-        optional("heightend", HEIGHT),
+        optional("chainname", CURRENCY, example=EXAMPLE_CURRENCY),
+        optional("startheight", HEIGHT_TOO),
+        optional("endheight", HEIGHT_TOO),
         summary="Imports from a chain.",
         scope=READ,
         ttl=TIP,
@@ -185,7 +182,7 @@ METHODS = (
     ),
     method(
         "getlastimportfrom",
-        optional("system", CURRENCY),
+        optional("systemname", CURRENCY, example="vETH"),
         summary="The last import from a system.",
         scope=READ,
         ttl=TIP,
@@ -193,7 +190,7 @@ METHODS = (
     ),
     method(
         "getpendingtransfers",
-        optional("chain", CURRENCY),
+        optional("chainname", CURRENCY, example=EXAMPLE_CURRENCY),
         summary="Transfers that wait for their export.",
         scope=READ,
         ttl=MEMPOOL,
@@ -202,8 +199,8 @@ METHODS = (
     ),
     method(
         "getreservedeposits",
-        required("currency", CURRENCY),
-        optional("returnutxos", SWITCH),
+        FOR_CURRENCY,
+        optional("returnutxos", spelled(SWITCH)),
         summary="Deposits that back a currency.",
         scope=READ,
         ttl=TIP,
@@ -212,9 +209,9 @@ METHODS = (
     ),
     method(
         "getnotarizationdata",
-        required("currency", CURRENCY),
-        optional("getevidence", BOOLEAN),
-        optional("separatecounterevidence", BOOLEAN),
+        required("currencyid", CURRENCY, example=EXAMPLE_CURRENCY),
+        optional("getevidence", FLAG_TEXT),
+        optional("separatecounterevidence", FLAG_TEXT),
         summary="Notarizations of a chain.",
         scope=READ,
         ttl=TIP,
@@ -223,7 +220,7 @@ METHODS = (
     ),
     method(
         "getnotarizationproofs",
-        required("requests", array(OBJECT, most=32)),
+        required("requests", array(OBJECT, most=32), example=[EXAMPLE_CHALLENGE]),
         summary="Proofs that answer notarization challenges.",
         scope=READ,
         ttl=TIP,
@@ -232,7 +229,7 @@ METHODS = (
     ),
     method(
         "getbestproofroot",
-        required("query", OBJECT),
+        required("query", PROOF_ROOTS, example={"proofroots": [EXAMPLE_PROOF_ROOT]}),
         summary="The best proof root that two chains agree on.",
         scope=READ,
         ttl=TIP,
@@ -241,11 +238,15 @@ METHODS = (
     ),
     method(
         "sendcurrency",
-        required("fromaddress", ADDRESS),
-        required("outputs", array(OUTPUT, most=100)),
-        required("minconf", integer("a number of confirmations", low=0, high=2**31 - 1)),
-        required("feeamount", AMOUNT),
-        required("returntxtemplate", BOOLEAN),
+        required("fromaddress", either(ADDRESS, WILDCARD), example="*"),
+        required(
+            "outputs",
+            array(OUTPUT, most=100),
+            example=[{"currency": EXAMPLE_CURRENCY, "amount": 1, "address": EXAMPLE_ADDRESS}],
+        ),
+        required("minconf", MINCONF, example=1),
+        required("feeamount", AMOUNT, example=0),
+        required("returntxtemplate", FLAG_TEXT, example=True),
         accepts=returns_template,
         summary="An unsigned template that sends or converts; needs returntxtemplate = true.",
         scope=WALLET_BUILD,
@@ -253,15 +254,15 @@ METHODS = (
     ),
     method(
         "submitacceptednotarization",
-        required("notarization", OBJECT),
-        required("evidence", OBJECT),
+        required("earnednotarization", OBJECT, example={"version": 2, "currencyid": "vETH"}),
+        required("notaryevidence", OBJECT, example={"version": 1, "type": 1, "systemid": "vETH"}),
         summary="Hand an accepted notarization to the chain.",
         scope=BROADCAST,
         cost=10,
     ),
     method(
         "submitimports",
-        required("imports", OBJECT),
+        required("imports", IMPORTS, example=EXAMPLE_IMPORTS),
         summary="Hand imports from another system to the chain.",
         scope=BROADCAST,
         cost=10,

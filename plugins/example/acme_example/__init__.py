@@ -14,6 +14,7 @@ from verus_gateway.plugin import (
     required,
 )
 
+EXAMPLE = "533df29b9bfc5f4a676ad8f8726b25ccdb21f6e400d64bcf510e999a51bd4964"
 DEPTH = integer("a number of confirmations", low=1, high=1000)
 
 
@@ -34,8 +35,8 @@ async def settled(daemon: Daemon, txid: str, depth: int = 10) -> Json:
 METHODS = (
     method(
         "acme.settled",
-        required("txid", HASH),
-        optional("depth", DEPTH),
+        required("txid", HASH, example=EXAMPLE),
+        optional("depth", DEPTH, example=10),
         summary="Whether a transaction has enough confirmations.",
         scope=PUBLIC,
         ttl=5,

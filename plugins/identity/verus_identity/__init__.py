@@ -1,5 +1,6 @@
 """VerusIDs: look-ups, signatures, and updates that the caller will sign."""
 
+import re
 from collections.abc import Callable
 
 from verus_gateway.plugin import (
@@ -11,8 +12,7 @@ from verus_gateway.plugin import (
     HEIGHT,
     HEX,
     IDENTITY,
-    INTEGER,
-    OBJECT,
+    MEMPOOL,
     READ,
     TEXT,
     TIP,
@@ -26,14 +26,42 @@ from verus_gateway.plugin import (
     method,
     optional,
     required,
+    spelled,
     text,
 )
+from verus_identity.objects import BOUND, DEFINITION, LOCK, REGISTRATION, SIGNED, UNSIGNED
 
+# The examples exist on the simulated chain, so that whoever reads them can run them.
+EXAMPLE_IDENTITY = "alice@"
+EXAMPLE_ADDRESS = "RHVR1MP2epqJ4eyUQXEUteuZStCWRuuDt3"
+EXAMPLE_SIGNATURE = "H" + "A" * 86 + "="
+EXAMPLE_DEFINITION = {"name": "alice", "primaryaddresses": [EXAMPLE_ADDRESS]}
+EXAMPLE_REGISTRATION = {
+    "txid": "188b0912298cdc4d395c2b17c57d6dde537c31aaad5bd2b4d8d362f53f32055c",
+    "namereservation": {"name": "carol", "salt": "ab" * 32, "referral": ""},
+    "identity": {"name": "carol", "primaryaddresses": [EXAMPLE_ADDRESS], "minimumsignatures": 1},
+}
+KEY_ADDRESS = re.compile("R[1-9A-HJ-NP-Za-km-z]{25,34}")
+SIGNER = required("signer", ADDRESS, example=EXAMPLE_ADDRESS)
 SIGNATURE = text("a signature in base64", pattern="[A-Za-z0-9+/=]*", longest=65_536)
-PROOF_HEIGHT = integer("a block height, or -1", low=-1, high=2**31 - 1)
+FOR_IDENTITY = required("identity", IDENTITY, example=EXAMPLE_IDENTITY)
+PROOF_HEIGHT = spelled(integer("a block height, or -1", low=-1, high=2**31 - 1))
+FLAG_TEXT = spelled(BOOLEAN)
+HISTORY = (
+    FOR_IDENTITY,
+    optional("heightstart", PROOF_HEIGHT, example=0),
+    optional("heightend", PROOF_HEIGHT, example=0),
+    optional("txproofs", FLAG_TEXT),
+    optional("txproofheight", PROOF_HEIGHT),
+)
 RANGE = {"fromheight": HEIGHT, "toheight": HEIGHT, "unspent": BOOLEAN}
 BY_ID = members({"identityid": IDENTITY}, RANGE)
-SOURCE = optional("sourceoffunds", ADDRESS)
+RETURNTX = required("returntx", FLAG_TEXT, example=True)
+CHECKLATEST = optional("checklatest", FLAG_TEXT)
+# Nothing is paid by the wallet here: "" and a wildcard are taken for what clients send.
+SOURCE = optional(
+    "sourceoffunds", either(ADDRESS, text("empty or a wildcard", pattern=r"[Riz]?\*|"))
+)
 FEE = optional("feeoffer", AMOUNT)
 
 
@@ -42,55 +70,61 @@ def returns_tx(position: int) -> Callable[[Params], bool]:
     return lambda params: len(params) > position and params[position] is True
 
 
-def signs_nothing(params: Params) -> bool:
-    """Accept only data to be hashed: an address would ask the daemon's wallet to sign."""
-    return "address" not in params[0]
+def counts_the_mempool(params: Params) -> bool:
+    """Tell whether a height of -1 is asked for: verusd then looks into the mempool too."""
+    return any(type(height) is int and height < 0 for height in params[1:3])
+
+
+def signed_by_key(params: Params) -> bool:
+    """Tell whether a signature is by an address of one key: that is arithmetic and never changes.
+
+    An identity's keys move with the chain.
+    """
+    signer = params[0]["address"] if isinstance(params[0], dict) else params[0]
+    return KEY_ADDRESS.fullmatch(signer) is not None
 
 
 METHODS = (
     method(
         "getidentity",
-        required("identity", IDENTITY),
+        FOR_IDENTITY,
         optional("height", PROOF_HEIGHT),
-        optional("txproof", BOOLEAN),
+        optional("txproof", FLAG_TEXT),
         optional("txproofheight", PROOF_HEIGHT),
         summary="An identity as it is, or as it was at a height.",
         scope=READ,
         ttl=TIP,
+        ttl_if=((MEMPOOL, counts_the_mempool),),
         fallback=Stale(3600),
         cost=2,
     ),
     method(
         "getidentitycontent",
-        required("identity", IDENTITY),
-        optional("heightstart", PROOF_HEIGHT),
-        optional("heightend", PROOF_HEIGHT),
-        optional("txproofs", BOOLEAN),
-        optional("txproofheight", PROOF_HEIGHT),
-        optional("vdxfkey", TEXT),
-        optional("keepdeleted", BOOLEAN),
+        *HISTORY,
+        optional("vdxfkey", text(longest=256)),
+        optional("keepdeleted", FLAG_TEXT),
         summary="The content that an identity has published.",
         scope=READ,
         ttl=TIP,
+        ttl_if=((MEMPOOL, counts_the_mempool),),
         fallback=Stale(3600),
         cost=5,
     ),
     method(
         "getidentityhistory",
-        required("identity", IDENTITY),
-        optional("heightstart", PROOF_HEIGHT),
-        optional("heightend", PROOF_HEIGHT),
-        optional("txproofs", BOOLEAN),
-        optional("txproofheight", PROOF_HEIGHT),
+        *HISTORY,
         summary="Every version of an identity.",
         scope=READ,
         ttl=TIP,
+        ttl_if=((MEMPOOL, counts_the_mempool),),
         fallback=Stale(3600),
         cost=5,
     ),
     method(
         "getidentitieswithaddress",
-        required("query", members({"address": ADDRESS}, RANGE)),
+        required(
+            "query", members({"address": ADDRESS}, RANGE), example={"address": EXAMPLE_ADDRESS}
+        ),
         summary="Identities that an address may spend for.",
         scope=READ,
         ttl=TIP,
@@ -99,7 +133,7 @@ METHODS = (
     ),
     method(
         "getidentitieswithrecovery",
-        required("query", BY_ID),
+        required("query", BY_ID, example={"identityid": EXAMPLE_IDENTITY}),
         summary="Identities that another may recover.",
         scope=READ,
         ttl=TIP,
@@ -108,7 +142,7 @@ METHODS = (
     ),
     method(
         "getidentitieswithrevocation",
-        required("query", BY_ID),
+        required("query", BY_ID, example={"identityid": EXAMPLE_IDENTITY}),
         summary="Identities that another may revoke.",
         scope=READ,
         ttl=TIP,
@@ -117,7 +151,7 @@ METHODS = (
     ),
     method(
         "getidentitytrust",
-        optional("identities", array(IDENTITY, most=100)),
+        optional("ids", array(IDENTITY, most=100), example=[EXAMPLE_IDENTITY]),
         summary="The node's trust in identities.",
         scope=READ,
         ttl=TIP,
@@ -125,11 +159,8 @@ METHODS = (
     ),
     method(
         "getvdxfid",
-        required("uri", text("a VDXF name", longest=1024)),
-        optional(
-            "bound",
-            members({}, {"vdxfkey": TEXT, "uint256": HASH, "indexnum": INTEGER}),
-        ),
+        required("vdxfuri", text("a VDXF name", longest=2048), example="vrsc::system.currency"),
+        optional("bound", BOUND),
         summary="The key that a VDXF name stands for.",
         scope=READ,
         ttl=FOREVER,
@@ -137,9 +168,9 @@ METHODS = (
     ),
     method(
         "hashdata",
-        required("data", HEX),
-        optional("hashtype", text(longest=64)),
-        optional("personal", text(longest=64)),
+        required("hexdata", HEX, example="00ff"),
+        optional("hashtype", text(longest=64), example="sha256"),
+        optional("personalstring", text(longest=64)),
         summary="The hash of data.",
         scope=READ,
         ttl=FOREVER,
@@ -147,8 +178,7 @@ METHODS = (
     ),
     method(
         "signdata",
-        required("data", OBJECT),
-        accepts=signs_nothing,
+        required("data", UNSIGNED, example={"message": "hello"}),
         summary="The hash of data or of a Merkle mountain range; signs nothing here.",
         scope=READ,
         retry=True,
@@ -156,41 +186,52 @@ METHODS = (
     ),
     method(
         "verifyhash",
-        required("signer", ADDRESS),
-        required("signature", SIGNATURE),
-        required("hash", either(HASH, HEX)),
-        optional("checklatest", BOOLEAN),
+        SIGNER,
+        required("signature", SIGNATURE, example=EXAMPLE_SIGNATURE),
+        required("hexhash", either(HASH, HEX), example="ab" * 32),
+        CHECKLATEST,
         summary="Whether a signature of a hash is good.",
         scope=READ,
         ttl=TIP,  # an identity's keys move with the chain
+        ttl_if=((FOREVER, signed_by_key),),
         fallback=None,
         cost=2,
     ),
     method(
         "verifymessage",
-        required("signer", ADDRESS),
-        required("signature", SIGNATURE),
-        required("message", TEXT),
-        optional("checklatest", BOOLEAN),
+        SIGNER,
+        required("signature", SIGNATURE, example=EXAMPLE_SIGNATURE),
+        required("message", TEXT, example="hello"),
+        CHECKLATEST,
         summary="Whether a signature of a message is good.",
         scope=READ,
         ttl=TIP,  # an identity's keys move with the chain
+        ttl_if=((FOREVER, signed_by_key),),
         fallback=None,
         cost=2,
     ),
     method(
         "verifysignature",
-        required("query", OBJECT),
+        required(
+            "query",
+            SIGNED,
+            example={
+                "address": EXAMPLE_ADDRESS,
+                "message": "hello",
+                "signature": EXAMPLE_SIGNATURE,
+            },
+        ),
         summary="Whether a signature of data is good.",
         scope=READ,
         ttl=TIP,  # an identity's keys move with the chain
+        ttl_if=((FOREVER, signed_by_key),),
         fallback=None,
         cost=2,
     ),
     method(
         "registeridentity",
-        required("registration", OBJECT),
-        required("returntx", BOOLEAN),
+        required("jsonidregistration", REGISTRATION, example=EXAMPLE_REGISTRATION),
+        RETURNTX,
         FEE,
         SOURCE,
         accepts=returns_tx(1),
@@ -200,9 +241,9 @@ METHODS = (
     ),
     method(
         "updateidentity",
-        required("identity", OBJECT),
-        required("returntx", BOOLEAN),
-        optional("tokenupdate", BOOLEAN),
+        required("jsonidentity", DEFINITION, example=EXAMPLE_DEFINITION),
+        RETURNTX,
+        optional("tokenupdate", FLAG_TEXT),
         FEE,
         SOURCE,
         accepts=returns_tx(1),
@@ -212,9 +253,9 @@ METHODS = (
     ),
     method(
         "revokeidentity",
-        required("identity", IDENTITY),
-        required("returntx", BOOLEAN),
-        optional("tokenrevoke", BOOLEAN),
+        required("nameorID", IDENTITY, example=EXAMPLE_IDENTITY),
+        RETURNTX,
+        optional("tokenrevoke", FLAG_TEXT),
         FEE,
         SOURCE,
         accepts=returns_tx(1),
@@ -224,9 +265,9 @@ METHODS = (
     ),
     method(
         "recoveridentity",
-        required("identity", OBJECT),
-        required("returntx", BOOLEAN),
-        optional("tokenrecover", BOOLEAN),
+        required("jsonidentity", DEFINITION, example=EXAMPLE_DEFINITION),
+        RETURNTX,
+        optional("tokenrecover", FLAG_TEXT),
         FEE,
         SOURCE,
         accepts=returns_tx(1),
@@ -236,9 +277,9 @@ METHODS = (
     ),
     method(
         "setidentitytimelock",
-        required("identity", IDENTITY),
-        required("lock", members({}, {"unlockatblock": HEIGHT, "setunlockdelay": HEIGHT})),
-        required("returntx", BOOLEAN),
+        FOR_IDENTITY,
+        required("lock", LOCK, example={"setunlockdelay": 20}),
+        RETURNTX,
         FEE,
         SOURCE,
         accepts=returns_tx(2),

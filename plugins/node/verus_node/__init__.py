@@ -1,27 +1,42 @@
 """The node itself: mining, fees, peers and traffic."""
 
 from verus_gateway.plugin import (
+    ADDRESS,
     ADMIN,
     HEIGHT,
     MEMPOOL,
-    OBJECT,
     PUBLIC,
     READ,
     TIP,
     Stale,
+    array,
     integer,
+    mapping,
+    members,
     method,
+    number,
     optional,
     required,
+    text,
 )
 
 BLOCKS = integer("a number of blocks", low=-1, high=2**31 - 1)
 WITHIN = integer("a number of blocks", low=1, high=1000)
+# No longpollid: a long poll holds one of verusd's few threads until the next block. No
+# proposal: verusd would check a whole block for it.
+TEMPLATE = members(
+    {},
+    {
+        "mode": text("template", pattern="template"),
+        "capabilities": array(text(longest=64), most=32),
+        "miningdistribution": mapping(ADDRESS, number("a share", low=0), most=100),
+    },
+)
 
 METHODS = (
     method(
         "getblocksubsidy",
-        optional("height", HEIGHT),
+        optional("height", HEIGHT, example=5),
         summary="What a block pays its miner.",
         scope=PUBLIC,
         ttl=TIP,
@@ -29,7 +44,7 @@ METHODS = (
     ),
     method(
         "getblocktemplate",
-        optional("request", OBJECT),
+        optional("jsonrequestobject", TEMPLATE),
         summary="A block to be mined.",
         scope=READ,
         retry=True,
@@ -44,8 +59,8 @@ METHODS = (
     ),
     method(
         "getnetworkhashps",
-        optional("blocks", BLOCKS),
-        optional("height", BLOCKS),
+        optional("blocks", BLOCKS, example=5),
+        optional("height", BLOCKS, example=-1),
         summary="The network's hashes a second.",
         scope=READ,
         ttl=TIP,
@@ -53,8 +68,8 @@ METHODS = (
     ),
     method(
         "getnetworksolps",
-        optional("blocks", BLOCKS),
-        optional("height", BLOCKS),
+        optional("blocks", BLOCKS, example=5),
+        optional("height", BLOCKS, example=-1),
         summary="The network's solutions a second.",
         scope=READ,
         ttl=TIP,
@@ -62,7 +77,7 @@ METHODS = (
     ),
     method(
         "estimatefee",
-        required("nblocks", WITHIN),
+        required("nblocks", WITHIN, example=6),
         summary="Fee a kilobyte to be in a block soon.",
         scope=READ,
         ttl=TIP,
@@ -70,7 +85,7 @@ METHODS = (
     ),
     method(
         "estimatepriority",
-        required("nblocks", WITHIN),
+        required("nblocks", WITHIN, example=6),
         summary="Priority to be in a block soon without a fee.",
         scope=READ,
         ttl=TIP,

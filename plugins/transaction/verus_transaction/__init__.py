@@ -5,34 +5,52 @@ from verus_gateway.plugin import (
     AMOUNT,
     BOOLEAN,
     BROADCAST,
+    CURRENCY,
     FOREVER,
     HASH,
     HEIGHT,
     HEX,
     INTEGER,
     MEMPOOL,
-    OBJECT,
     READ,
     TIP,
     Stale,
     array,
+    either,
     integer,
+    mapping,
     members,
     method,
     optional,
     required,
+    spelled,
     text,
 )
 
+# The examples exist on the simulated chain, so that whoever reads them can run them.
+EXAMPLE_TXID = "188b0912298cdc4d395c2b17c57d6dde537c31aaad5bd2b4d8d362f53f32055c"
+EXAMPLE_ADDRESS = "RHVR1MP2epqJ4eyUQXEUteuZStCWRuuDt3"
+EXAMPLE_HEX = (
+    "0400008085202f89010000000000000000000000000000000000000000000000000000000000000000ffffffff17010c"
+    "1457a8e08975bf801ddc9122cc82fcb055189b9974ffffffff016d8bb902000000001976a9145a10ca2c37b4ad9ff27d"
+    "7adda5f1da782f05bc4a88ac00000000000000000000000000000000000000"
+)
+EXAMPLE_SCRIPT = "76a9145a10ca2c37b4ad9ff27d7adda5f1da782f05bc4a88ac"
+EXAMPLE_UNFUNDED = (
+    f"0400008085202f89000100e1f5050000000019{EXAMPLE_SCRIPT}00000000000000000000000000000000000000"
+)
 INDEX = integer("an output's number", low=0, high=2**31 - 1)
 INPUT = members({"txid": HASH, "vout": INDEX}, {"sequence": INTEGER})
 SPENT = members({"txid": HASH, "voutnum": INDEX})
+OUTPUTS = mapping(ADDRESS, either(AMOUNT, mapping(CURRENCY, AMOUNT, most=100)))
 
 METHODS = (
     method(
         "createrawtransaction",
-        required("inputs", array(INPUT, most=1000)),
-        required("outputs", OBJECT),
+        required(
+            "transactions", array(INPUT, most=1000), example=[{"txid": EXAMPLE_TXID, "vout": 0}]
+        ),
+        required("addresses", OUTPUTS, example={EXAMPLE_ADDRESS: 1}),
         optional("locktime", INTEGER),
         optional("expiryheight", HEIGHT),
         summary="An unsigned transaction of inputs and outputs.",
@@ -43,9 +61,11 @@ METHODS = (
     ),
     method(
         "fundrawtransaction",
-        required("hex", HEX),
-        required("utxos", array(SPENT, most=1000)),
-        required("changeaddress", ADDRESS),
+        required("hexstring", HEX, example=EXAMPLE_UNFUNDED),
+        required(
+            "objectarray", array(SPENT, most=1000), example=[{"txid": EXAMPLE_TXID, "voutnum": 0}]
+        ),
+        required("changeaddress", ADDRESS, example=EXAMPLE_ADDRESS),
         optional("explicitfee", AMOUNT),
         summary="A transaction funded from given outputs; asks no wallet.",
         scope=READ,
@@ -55,8 +75,8 @@ METHODS = (
     ),
     method(
         "decoderawtransaction",
-        required("hex", HEX),
-        optional("iswitness", BOOLEAN),
+        required("hex", HEX, example=EXAMPLE_HEX),
+        optional("iswitness", spelled(BOOLEAN)),
         summary="A transaction's hex, decoded.",
         scope=READ,
         ttl=FOREVER,
@@ -65,8 +85,8 @@ METHODS = (
     ),
     method(
         "decodescript",
-        required("hex", HEX),
-        optional("iswitness", BOOLEAN),
+        required("hex", HEX, example=EXAMPLE_SCRIPT),
+        optional("iswitness", spelled(BOOLEAN)),
         summary="A script's hex, decoded.",
         scope=READ,
         ttl=FOREVER,
@@ -74,16 +94,16 @@ METHODS = (
     ),
     method(
         "sendrawtransaction",
-        required("hex", HEX),
+        required("hexstring", HEX, example=EXAMPLE_HEX),
         summary="Hand a signed transaction to the network.",
         scope=BROADCAST,
         cost=10,
     ),
     method(
         "gettxout",
-        required("txid", HASH),
-        required("n", INDEX),
-        optional("includemempool", BOOLEAN),
+        required("txid", HASH, example=EXAMPLE_TXID),
+        required("n", INDEX, example=0),
+        optional("includemempool", BOOLEAN, example=True),
         summary="An unspent output, or null.",
         scope=READ,
         ttl=MEMPOOL,
@@ -91,7 +111,7 @@ METHODS = (
     ),
     method(
         "gettxoutproof",
-        required("txids", array(HASH, most=1000)),
+        required("txids", array(HASH, most=1000), example=[EXAMPLE_TXID]),
         optional("blockhash", HASH),
         summary="Proof that transactions are in a block.",
         scope=READ,
@@ -101,7 +121,7 @@ METHODS = (
     ),
     method(
         "verifytxoutproof",
-        required("proof", HEX),
+        required("proof", HEX, example="00"),
         summary="The transactions that a proof commits to.",
         scope=READ,
         ttl=TIP,  # the block must be in the best chain
@@ -110,16 +130,20 @@ METHODS = (
     ),
     method(
         "getspentinfo",
-        required("output", members({"txid": HASH, "index": INDEX})),
+        required(
+            "output",
+            members({"txid": HASH, "index": INDEX}),
+            example={"txid": EXAMPLE_TXID, "index": 0},
+        ),
         summary="The input that spends an output.",
         scope=READ,
-        ttl=TIP,
+        ttl=MEMPOOL,  # verusd looks into the mempool first
         fallback=Stale(3600),
         cost=2,
     ),
     method(
         "convertpassphrase",
-        required("walletpassphrase", text(longest=1024)),
+        required("walletpassphrase", text(longest=1024), example="a passphrase of Agama"),
         summary="Keys of an Agama passphrase; a secret: never logged, never kept.",
         scope=READ,
         retry=True,
