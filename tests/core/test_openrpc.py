@@ -85,7 +85,7 @@ def test_a_method_is_its_row(discovery: Discovery) -> None:
     ]
     assert (block["x-scope"], block["x-ttl"], block["x-fallback"], block["x-cost"]) == (
         READ,
-        "block",
+        "block or forever",
         "stale 60 s",
         1,
     )
