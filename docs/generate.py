@@ -17,6 +17,7 @@ from verus_gateway import config, errors, plugin, registry
 from verus_gateway.app import Gateway
 from verus_gateway.breaker import Change
 from verus_gateway.config import Config, Secret, VerusConfig
+from verus_gateway.config.tree import tables_of
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
 from verus_gateway.openrpc import fallback_text, kept_text
@@ -59,8 +60,9 @@ def configuration() -> str:
 
 def _type_of(place: str, key: str) -> str:
     struct: type[Struct] = Config
-    for name in filter(None, place.split(".")):
-        struct = get_type_hints(struct)[name]
+    for name in filter(None, place.removesuffix(".NAME").split(".")):
+        hint = get_type_hints(struct)[name]
+        struct = tables_of(hint) or hint
     hint = get_type_hints(struct, include_extras=True)[key]
     if get_origin(hint) is not Annotated:
         raise TypeError(f"{place}.{key} has no description")
@@ -154,6 +156,9 @@ _LABELS: Final = (
     ("`source`", "`daemon`, `cache`, `stale`, `default`, or `error` for a call that ended in one"),
     ("`code`", "the error's code, or `other` where verusd and JSON-RPC know none such"),
     ("`outcome`", f"`result`, `error` (verusd said no), `lost` (-32001), or {_REASONS}"),
+    ("`rate_class`", "a [rate class](../operating.md#limits) of the configuration"),
+    ("`bound`", "`rate`, `concurrency` (a caller's calls at once), `load` (all calls at once)"),
+    ("`kind`", "`named` (callers with credentials) or `stranger` (addresses)"),
     ("`state`", "`closed`, `open`, `half_open`"),
     ("`status`", "an HTTP status"),
     ("`version`", "of the gateway"),
@@ -193,10 +198,7 @@ def error_codes() -> str:
             "[Clients](../clients.md#errors) and [Operating](../operating.md#when-the-daemon-is-away)."
         ),
         table(("code", "HTTP", "class", "`data.reason`", "meaning"), map(_error, _tree(RpcError))),
-        (
-            "`RateLimited` and `ScopeMissing` are reserved: nothing limits the rate of calls yet, and "
-            "no token can be had yet that lacks a scope."
-        ),
+        ("`ScopeMissing` is reserved: no token can be had yet that lacks a scope."),
         "## At the start",
         "These end the process with status 2 before it serves anything, a line for each fault.",
         table(

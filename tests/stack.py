@@ -19,6 +19,7 @@ from verus_gateway.config import (
     BreakerConfig,
     Config,
     MetricsConfig,
+    RateLimitConfig,
     Secret,
     SecurityConfig,
     ServerConfig,
@@ -83,6 +84,7 @@ class Plan:
         security: The gateway's security table.
         verus: Further keys of the ``[verus]`` table.
         server: The gateway's server table.
+        rates: The gateway's rate limits.
         metrics: Whether there are metrics.
         scopes: What callers without a token may do.
         offered: Rows beside the installed ones.
@@ -95,6 +97,7 @@ class Plan:
     security: SecurityConfig = field(default_factory=lambda: SecurityConfig(mode="development"))
     verus: Mapping[str, Any] = field(default_factory=dict)
     server: ServerConfig = field(default_factory=ServerConfig)
+    rates: RateLimitConfig = field(default_factory=RateLimitConfig)
     metrics: bool = True
     scopes: tuple[str, ...] = ("public", "read", "broadcast")
     offered: tuple[Method, ...] = ()
@@ -158,6 +161,7 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         chains={name: _verus(other, plan) for name, other in others.items()},
         security=plan.security,
         server=plan.server,
+        rate_limit=plan.rates,
         metrics=MetricsConfig(enabled=plan.metrics),
         auth=AuthConfig(anonymous_scopes=plan.scopes),
     )

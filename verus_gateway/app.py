@@ -10,11 +10,13 @@ from aiohttp import web
 
 import verus_gateway
 from verus_gateway import registry
-from verus_gateway.auth import Authenticator, NoTokens, anonymous
+from verus_gateway.address import Addresses
+from verus_gateway.auth import ANONYMOUS, Authenticator, NoTokens, anonymous
 from verus_gateway.chain import Chain, ended, log_death
-from verus_gateway.config import Config, Secret
+from verus_gateway.config import Config, RateClass, Secret
 from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
+from verus_gateway.limits import DEFAULT, Allowance, Limiter, unlimited
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
@@ -22,6 +24,7 @@ from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.admin import breakers
 from verus_gateway.web.keys import (
+    ADDRESSES,
     AUTHENTICATOR,
     BLOCKNOTIFY,
     CHAINS,
@@ -30,6 +33,7 @@ from verus_gateway.web.keys import (
     DISCOVER,
     DRAIN,
     FACTS,
+    LIMITER,
     LIMITS,
     METRICS,
     Drain,
@@ -55,6 +59,7 @@ class Gateway:
         self.counts = HttpCounts()
         stranger = anonymous(config.auth.anonymous_scopes)
         self.authenticator = Authenticator(stranger, [NoTokens()])
+        self.limiter = _limiter(config, max((row.method.cost for row in methods), default=1))
         settings = {config.verus.chain: config.verus, **config.chains}
         self.discovery = Discovery([row.method for row in methods], list(settings))
         room = config.cache.max_size // len(settings)
@@ -72,6 +77,7 @@ class Gateway:
         self.desk = Desk(self.chains, methods)
         self.metrics = Metrics(
             self.counts,
+            self.limiter,
             {name: (chain.counts, chain.readings()) for name, chain in self.chains.items()},
             {
                 "loop_lag_seconds": ("Worst lateness since last asked", self.watchdog.take_lag),
@@ -100,6 +106,8 @@ class Gateway:
         app[FACTS] = self.facts
         app[DISCOVER] = self.discovery.document
         app[AUTHENTICATOR] = self.authenticator
+        app[LIMITER] = self.limiter
+        app[ADDRESSES] = Addresses(config.server.trusted_proxies, config.server.forwarded_header)
         app[LIMITS] = _limits(config)
         app.add_routes(breakers.routes)
         app.add_routes(rpc.routes)
@@ -171,3 +179,22 @@ def _limits(config: Config) -> Limits:
         body_seconds=server.body_timeout,
         origins=frozenset(config.security.cors_origins),
     )
+
+
+def _limiter(config: Config, costliest: int) -> Limiter:
+    rates = config.rate_limit
+    settings = {ANONYMOUS: rates.anonymous, DEFAULT: rates.default, **rates.classes}
+    return Limiter(
+        {
+            name: _allowance(name, given) if rates.enabled else unlimited(name)
+            for name, given in settings.items()
+        },
+        most=rates.max_concurrent,
+        reserved=rates.reserved,
+        remembered=rates.max_buckets,
+        costliest=costliest,
+    )
+
+
+def _allowance(name: str, given: RateClass) -> Allowance:
+    return Allowance(name=name, rate=given.rate, burst=given.burst, concurrent=given.concurrent)

@@ -17,12 +17,13 @@ RpcError                     becomes the ``error`` member of an answer
 │   ├── BadAnswer, BrokenOff                                        counted by the breaker
 │   ├── WrongChain           another chain's daemon answers; nothing else is asked of it
 │   ├── QueueFull, QueueTimeout     the gateway's own queue; says nothing about the daemon
+│   ├── Shed                 too many calls at once in all: this one was not begun   503
 │   ├── WarmingUp            the daemon answered: it is still loading
 │   └── BreakerOpen          the daemon was not even asked
 ├── OutcomeUnknown           -32001  a write was sent and no answer came; counted    200
 ├── LoginRequired            -32002  no valid token came with the request            401
 │   └── InvalidToken         one came and is not good; nothing says why              401
-├── RateLimited              -32003                                                  429
+├── RateLimited              -32003  ``data.reason`` and ``data.retry_after``        429
 ├── ScopeMissing             -32004  the caller may not use this method              403
 └── DaemonError              verusd said no, in its own words and code               200
 StartupError                 stops the process before it serves anything (exit 2)
@@ -196,6 +197,14 @@ class QueueTimeout(DaemonUnavailable):
     verdict = "unknown"
 
 
+class Shed(DaemonUnavailable):
+    """Too many calls are under way in all; this one was not begun."""
+
+    status = 503
+    reason = "overloaded"
+    verdict = "unknown"
+
+
 class WarmingUp(DaemonUnavailable):
     """verusd answered -28: it is loading and will be ready."""
 
@@ -231,9 +240,18 @@ class InvalidToken(LoginRequired):
 
 
 class RateLimited(RpcError):
-    """The caller has used up its allowance."""
+    """The caller has used up its allowance; ``data`` says which and when to try again."""
 
     code, status = -32003, 429
+
+    def __init__(
+        self,
+        message: str,
+        reason: Literal["rate", "concurrency"] = "rate",
+        retry_after: float = 1.0,
+    ) -> None:
+        super().__init__(message, data={"reason": reason, "retry_after": round(retry_after, 1)})
+        self.retry_after = retry_after
 
 
 class ScopeMissing(RpcError):

@@ -13,7 +13,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 from aioprometheus.collectors import Counter, Gauge, Histogram, Registry
 from aioprometheus.formats import text
@@ -22,6 +22,7 @@ from aioprometheus.histogram import Histogram as Buckets
 import verus_gateway
 from verus_gateway.breaker import Change
 from verus_gateway.errors import DaemonUnavailable, RpcError
+from verus_gateway.limits import Bound, Limiter
 from verus_gateway.tip import Step
 
 SECONDS: Final = (
@@ -138,6 +139,7 @@ class Metrics:
 
     Args:
         http: Counts of HTTP.
+        limiter: Refusals and buckets.
         chains: From chain name to its counts and to what is read at scrape time.
         process: What is read of the process; a name in ``_total`` is a counter, others gauges.
     """
@@ -145,10 +147,12 @@ class Metrics:
     def __init__(
         self,
         http: HttpCounts,
+        limiter: Limiter,
         chains: Mapping[str, tuple[ChainCounts, Readings]],
         process: Readings,
     ) -> None:
         self._http = http
+        self._limiter = limiter
         self._chains = chains
         self._process = process
         self._started = time.time()
@@ -161,6 +165,7 @@ class Metrics:
             self._daemons,
             self._tips,
             self._chain_readings,
+            self._limits,
             self._of_process,
         ):
             fill(registry)
@@ -230,6 +235,34 @@ class Metrics:
                 if collector is None:
                     collector = made[name] = _collector(registry, name, help)
                 collector.set({"chain": chain}, read())
+
+    def _limits(self, registry: Registry) -> None:
+        limiter = self._limiter
+        _counter(
+            registry,
+            "verus_gateway_refused_total",
+            "Calls refused by a limit, by rate class and bound",
+            (
+                ({"rate_class": name, "bound": bound}, limiter.refused[name, bound])
+                for name in limiter.classes
+                for bound in get_args(Bound)
+            ),
+        )
+        _counter(
+            registry,
+            "verus_gateway_buckets_dropped_total",
+            "Buckets dropped for room",
+            [({}, limiter.dropped)],
+        )
+        for name, help, read in (
+            ("buckets", "Callers and addresses whose use is remembered", limiter.remembered),
+            ("near_limit", "Callers that have used most of their allowance", limiter.near),
+        ):
+            gauge = _gauge(registry, f"verus_gateway_{name}", help)
+            for kind in ("named", "stranger"):
+                gauge.set({"kind": kind}, read(named=kind == "named"))
+        held = _gauge(registry, "verus_gateway_calls_inside", "Calls that wait for an answer")
+        held.set({}, limiter.inside)
 
     def _of_process(self, registry: Registry) -> None:
         _counter(

@@ -149,6 +149,10 @@ class Pipeline:
         """Return the metrics label for a method's name, whoever wrote it."""
         return name if name in self._methods or name == DISCOVER else UNKNOWN
 
+    def cost(self, name: str) -> int:
+        """Return what a call of *name* costs its caller; 1 for what is not offered."""
+        return self._methods.cost(name)
+
     async def drain(self, seconds: float) -> None:
         """Wait for writes under way, whose callers have left, but not for ever."""
         if self._writes:

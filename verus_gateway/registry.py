@@ -56,6 +56,11 @@ class Registry:
             raise MethodNotFound(f"{name} is never offered: it {FORBIDDEN[name]}")
         raise MethodNotFound(f"no method is called {name[:64]!r}")
 
+    def cost(self, name: str) -> int:
+        """Return what a call of *name* costs; 1 for what is not offered."""
+        method = self._methods.get(name)
+        return 1 if method is None else method.cost
+
 
 def installed() -> Iterable[EntryPoint]:
     """Return the entry points of every installed plugin."""

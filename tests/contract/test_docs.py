@@ -74,7 +74,9 @@ def test_every_key_is_documented_and_stands_in_the_example_with_its_default() ->
             page,
             re.MULTILINE,
         )
-        assert re.search(rf"^(# )?(\[{key}\.|{key} = )", example, re.MULTILINE), f"{table}.{key}"
+        assert re.search(rf"^(# )?(\[([a-z_]+\.)?{key}\.|{key} = )", example, re.MULTILINE), (
+            f"{table}.{key}"
+        )
 
 
 def test_the_example_configuration_holds_the_defaults() -> None:

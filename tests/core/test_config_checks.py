@@ -223,3 +223,61 @@ def test_nobody_administers_without_a_token_in_production(faults: Faults) -> Non
         "auth.anonymous_scopes: admin is for nobody without a token"
     ]
     assert faults(verus() + everybody + DEVELOPMENT) == []
+
+
+# ---------------------------------------------------------------- who calls, and how much
+
+
+def test_networks_of_proxies_and_rate_classes_are_taken(faults: Faults) -> None:
+    text = """
+    [server]
+    trusted_proxies = ["10.0.0.0/8", "fd00::/8", "192.0.2.1", "unix:"]
+    [rate_limit.anonymous]
+    rate = 0.5
+    [rate_limit.classes.gold]
+    rate = 50
+    burst = 100
+    """
+
+    assert faults(verus() + text) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "fault"),
+    [
+        ("10.0.0.1/8", "10.0.0.1/8 has host bits set"),
+        ("proxy.example", "'proxy.example' does not appear to be an IPv4 or IPv6 network"),
+        ("0.0.0.0/0", "0.0.0.0/0 lets everybody choose the own address"),
+        ("::/0", "::/0 lets everybody choose the own address"),
+    ],
+)
+def test_what_is_no_network_of_proxies_is_named(faults: Faults, network: str, fault: str) -> None:
+    text = verus() + f'[server]\ntrusted_proxies = ["{network}"]'
+
+    assert faults(text) == [f"server.trusted_proxies: {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "[rate_limit]\nreserved = 512",
+            "reserved: leaves no place of rate_limit.max_concurrent to strangers",
+        ),
+        (
+            "[rate_limit.classes.default]\nrate = 1",
+            "classes.default: is set in [rate_limit.default]",
+        ),
+        (
+            '[rate_limit.classes."a b"]\nrate = 1',
+            "classes.a b: a class's name is small letters, digits, - and _",
+        ),
+        ("[rate_limit.classes.gold]\nrte = 1", "classes.gold.rte: no such key, did you mean rate?"),
+        ("[rate_limit.classes.gold]\nrate = 0", "classes.gold.rate: Expected `float` > 0.0"),
+        ("[rate_limit.classes]\ngold = 1", "classes.gold: is a table"),
+        ("[rate_limit]\nclasses = 1", "classes: Expected `object`, got `int`"),
+        ("[rate_limit.anonymous]\nburst = 0", "anonymous.burst: Expected `int` >= 1"),
+    ],
+)
+def test_a_rate_class_that_cannot_be_meant_is_named(faults: Faults, text: str, fault: str) -> None:
+    assert faults(verus() + text) == [f"rate_limit.{fault}"]

@@ -36,6 +36,7 @@ TABLE: dict[str, tuple[int, int, str]] = {
     "BrokenOff": (-32000, 200, "failed"),
     "QueueFull": (-32000, 200, "unknown"),
     "QueueTimeout": (-32000, 200, "unknown"),
+    "Shed": (-32000, 503, "unknown"),
     "WarmingUp": (-32000, 200, "answered"),
     "BreakerOpen": (-32000, 200, "unknown"),
     "OutcomeUnknown": (-32001, 200, "failed"),
@@ -56,6 +57,7 @@ REASONS = {
     "BrokenOff": "protocol",
     "QueueFull": "overloaded",
     "QueueTimeout": "overloaded",
+    "Shed": "overloaded",
     "WarmingUp": "warming_up",
     "BreakerOpen": "breaker_open",
 }

@@ -3,6 +3,7 @@ import re
 import pytest
 
 import verus_gateway
+from verus_gateway.auth import anonymous
 from verus_gateway.breaker import Change
 from verus_gateway.errors import (
     DaemonError,
@@ -12,7 +13,9 @@ from verus_gateway.errors import (
     Refused,
     RpcError,
 )
+from verus_gateway.limits import Allowance, Limiter
 from verus_gateway.metrics import SECONDS, ChainCounts, HttpCounts, Metrics, Timings, code_label
+from verus_gateway.testing import FakeClock
 from verus_gateway.tip import Block, Step
 
 LINE = re.compile(
@@ -57,11 +60,20 @@ def http() -> HttpCounts:
 
 
 @pytest.fixture
-def metrics(counts: ChainCounts, http: HttpCounts) -> Metrics:
+def limiter() -> Limiter:
+    classes = {
+        name: Allowance(name=name, rate=1, burst=2, concurrent=1)
+        for name in ("anonymous", "default")
+    }
+    return Limiter(classes, most=1, clock=FakeClock())
+
+
+@pytest.fixture
+def metrics(counts: ChainCounts, http: HttpCounts, limiter: Limiter) -> Metrics:
     own = {"tip_height": ("Height", lambda: 5.0)}
     other = {"tip_height": ("Height", lambda: 7.0)}
     chains = {"VRSC": (counts, own), "VRSCTEST": (ChainCounts(), other)}
-    return Metrics(http, chains, {"event_loop_lag_seconds": ("Lag", lambda: 0.25)})
+    return Metrics(http, limiter, chains, {"event_loop_lag_seconds": ("Lag", lambda: 0.25)})
 
 
 def test_what_nobody_has_used_yet_is_rendered_all_the_same(metrics: Metrics) -> None:
@@ -199,3 +211,23 @@ def test_rendering_twice_counts_nothing_twice(counts: ChainCounts, metrics: Metr
     del first["process_resident_memory_bytes", frozenset()]
     del second["process_resident_memory_bytes", frozenset()]
     assert first == second
+
+
+def test_refusals_and_buckets_are_told_by_closed_sets_of_labels(
+    limiter: Limiter, metrics: Metrics
+) -> None:
+    stranger = anonymous([])
+    for _ in range(5):
+        limiter.take(stranger, "192.0.2.1")
+    with limiter.inside_for(stranger, "192.0.2.1"):
+        samples = parse(metrics.render())
+
+    name = "verus_gateway_refused_total"
+    refused = {key: value for (each, key), value in samples.items() if each == name}
+    assert len(refused) == 6
+    assert sample(samples, name, rate_class="anonymous", bound="rate") == 3
+    assert sample(samples, "verus_gateway_buckets", kind="stranger") == 1
+    assert sample(samples, "verus_gateway_buckets", kind="named") == 0
+    assert sample(samples, "verus_gateway_near_limit", kind="stranger") == 1
+    assert sample(samples, "verus_gateway_buckets_dropped_total") == 0
+    assert sample(samples, "verus_gateway_calls_inside") == 1

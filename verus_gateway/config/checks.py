@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from verus_gateway.config.access import contradictions as access_contradictions
 from verus_gateway.config.tree import CHAIN_NAME, Config, VerusConfig
 
 SHORTEST_SECRET: Final = 16
@@ -34,6 +35,7 @@ def contradictions(config: Config) -> Iterator[str]:
         yield from _of_chain(config, name, verus)
     if config.cache.max_entry_size > config.cache.max_size:
         yield "cache.max_entry_size: is over cache.max_size"
+    yield from access_contradictions(config)
 
 
 def _of_daemon(table: str, verus: VerusConfig) -> Iterator[str]:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from verus_gateway.config.checks import contradictions, variable, weaknesses
-from verus_gateway.config.tree import Config, Secret, VerusConfig
+from verus_gateway.config.tree import Config, Secret, tables_of
 from verus_gateway.errors import ConfigError
 
 
@@ -77,9 +77,9 @@ def _faults(table: Any, kind: type[Struct], where: str, lax: set[str]) -> Iterat
             yield f"{name}: no such key{_nearest(key, known)}"
         elif isinstance(known[key], type) and issubclass(known[key], Struct):
             yield from _faults(value, known[key], f"{where}.{key}", lax)
-        elif key == "chains" and isinstance(value, dict):
-            for chain, inner in value.items():
-                yield from _faults(inner, VerusConfig, f"{where}.{key}.{chain}", lax)
+        elif (tables := tables_of(known[key])) is not None and isinstance(value, dict):
+            for each, inner in value.items():
+                yield from _faults(inner, tables, f"{where}.{key}.{each}", lax)
         else:
             yield from _read(table, key, known[key], name, lax)
 

@@ -1,7 +1,7 @@
 """What an operator may set: one frozen tree, each key with its type, unit and default."""
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, TypeAlias, get_type_hints
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -102,6 +102,14 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     keepalive_timeout: Annotated[
         float, Meta(ge=0, description="seconds an idle connection is kept open")
     ] = 75.0
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Meta(description='networks of our own proxies; `"unix:"` for those on a Unix socket'),
+    ] = ()
+    forwarded_header: Annotated[
+        Literal["X-Forwarded-For", "Forwarded"],
+        Meta(description="the header to which these proxies append the client; no other is read"),
+    ] = "X-Forwarded-For"
     drain_seconds: Annotated[
         float, Meta(ge=0, description="seconds to go on serving, not ready, after SIGTERM")
     ] = 0.0
@@ -133,6 +141,56 @@ class AuthConfig(Struct, frozen=True, kw_only=True):
     anonymous_scopes: Annotated[
         tuple[str, ...], Meta(description="what a caller without a token may do")
     ] = ("public",)
+
+
+class RateClass(Struct, frozen=True, kw_only=True):
+    """``[rate_limit.classes.NAME]``, and ``[rate_limit.default]``."""
+
+    rate: Annotated[float, Meta(gt=0, description="cost that comes back to a caller, a second")] = (
+        1000.0
+    )
+    burst: Annotated[int, Meta(ge=1, description="cost that a caller may spend at once")] = 5_000
+    concurrent: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="calls of a caller at once that memory cannot answer"),
+    ] = 64
+
+
+class AnonymousClass(RateClass, frozen=True, kw_only=True):
+    """``[rate_limit.anonymous]``."""
+
+    rate: Annotated[
+        float, Meta(gt=0, description="cost that comes back to an address, a second")
+    ] = 100.0
+    burst: Annotated[int, Meta(ge=1, description="cost that an address may spend at once")] = 1_000
+    concurrent: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="calls of an address at once that memory cannot answer"),
+    ] = 32
+
+
+class RateLimitConfig(Struct, frozen=True, kw_only=True):
+    """``[rate_limit]``."""
+
+    enabled: Annotated[
+        bool, Meta(description="false charges nobody; the bounds of all calls at once stay")
+    ] = True
+    max_concurrent: Annotated[
+        int, Meta(ge=1, le=100_000, description="calls at once, in all, that memory cannot answer")
+    ] = 512
+    reserved: Annotated[
+        int, Meta(ge=0, description="how many of these are kept for callers with credentials")
+    ] = 128
+    max_buckets: Annotated[
+        int,
+        Meta(ge=2, le=10_000_000, description="callers and addresses remembered, of each so many"),
+    ] = 50_000
+    anonymous: AnonymousClass = AnonymousClass()
+    default: RateClass = RateClass()
+    classes: Annotated[
+        dict[str, RateClass],
+        Meta(description="`[rate_limit.classes.NAME]`: further ones, as `[rate_limit.default]`"),
+    ] = {}
 
 
 class CacheConfig(Struct, frozen=True, kw_only=True):
@@ -175,23 +233,35 @@ class Config(Struct, frozen=True, kw_only=True):
     server: ServerConfig = ServerConfig()
     security: SecurityConfig = SecurityConfig()
     auth: AuthConfig = AuthConfig()
+    rate_limit: RateLimitConfig = RateLimitConfig()
     cache: CacheConfig = CacheConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()
 
 
+def tables_of(hint: Any) -> type[Struct] | None:
+    """Return what each of a key's own tables (``[chains.NAME]``) is, None for other keys."""
+    base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    inner = get_args(base)[1:] if get_origin(base) is dict else ()
+    return inner[0] if inner and issubclass(inner[0], Struct) else None
+
+
 def reference() -> Iterator[tuple[str, str, str, str]]:
     """Yield table, key, default and description of everything that may be set."""
-    yield from _reference(Config, "")
+    seen: set[type[Struct]] = set()
+    yield from _reference(Config, "", seen)
 
 
-def _reference(kind: type[Struct], table: str) -> Iterator[tuple[str, str, str, str]]:
+def _reference(
+    kind: type[Struct], table: str, seen: set[type[Struct]]
+) -> Iterator[tuple[str, str, str, str]]:
+    seen.add(kind)
     hints = get_type_hints(kind, include_extras=True)
     inner: list[tuple[type[Struct], str]] = []
     for field in msgspec.structs.fields(kind):
-        hint = hints[field.name]
+        hint, name = hints[field.name], f"{table}.{field.name}".lstrip(".")
         if isinstance(hint, type) and issubclass(hint, Struct):
-            inner.append((hint, f"{table}.{field.name}".lstrip(".")))
+            inner.append((hint, name))
             continue
         default = (
             field.default
@@ -200,5 +270,10 @@ def _reference(kind: type[Struct], table: str) -> Iterator[tuple[str, str, str, 
         )
         shown = "" if isinstance(default, Secret) else msgspec.json.encode(default).decode()
         yield table, field.name, shown, hint.__metadata__[0].description
+        tables = tables_of(hint)
+        if tables is not None:
+            inner.append((tables, f"{name}.NAME"))
     for struct, name in inner:
-        yield from _reference(struct, name)
+        # A table whose keys stand elsewhere already ([chains.NAME] is as [verus]) is not repeated.
+        if struct not in seen or not name.endswith(".NAME"):
+            yield from _reference(struct, name, seen)

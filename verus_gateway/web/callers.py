@@ -1,9 +1,10 @@
-"""Who sent a request, for the routes that ask."""
+"""Who sent a request and from where, for the routes that ask."""
 
 from aiohttp import web
 
+from verus_gateway.address import Address
 from verus_gateway.auth import Caller
-from verus_gateway.web.keys import AUTHENTICATOR
+from verus_gateway.web.keys import ADDRESSES, AUTHENTICATOR
 
 
 async def caller_of(request: web.Request, body: bytes = b"") -> Caller:
@@ -33,3 +34,12 @@ async def permitted(request: web.Request, scope: str, body: bytes = b"") -> Call
     caller = await caller_of(request, body)
     caller.require(scope)
     return caller
+
+
+def address_of(request: web.Request) -> Address:
+    """Return where *request* comes from: its peer, or the client that a trusted proxy names."""
+    addresses = request.app[ADDRESSES]
+    if not addresses.proxied:
+        return addresses.client(request.remote or "")
+    values = request.headers.getall(addresses.header, ())
+    return addresses.client(request.remote or "", ",".join(values))

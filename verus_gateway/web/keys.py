@@ -6,10 +6,12 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from verus_gateway.address import Addresses
 from verus_gateway.auth import Authenticator
 from verus_gateway.desk import Desk
 from verus_gateway.forms import Forms
 from verus_gateway.health import Facts
+from verus_gateway.limits import Limiter
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
 
@@ -52,6 +54,8 @@ CHAINS: Final[web.AppKey[dict[str, Served]]] = web.AppKey("CHAINS")
 COUNTS: Final = web.AppKey("COUNTS", HttpCounts)
 METRICS: Final = web.AppKey("METRICS", Metrics)
 LIMITS: Final = web.AppKey("LIMITS", Limits)
+LIMITER: Final = web.AppKey("LIMITER", Limiter)
+ADDRESSES: Final = web.AppKey("ADDRESSES", Addresses)
 AUTHENTICATOR: Final = web.AppKey("AUTHENTICATOR", Authenticator)
 DESK: Final = web.AppKey("DESK", Desk)
 DRAIN: Final = web.AppKey("DRAIN", Drain)

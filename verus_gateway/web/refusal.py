@@ -1,12 +1,20 @@
 """How an error becomes a response, whatever it refuses: body, status, headers."""
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from verus_gateway import rpc
-from verus_gateway.errors import InvalidToken, LoginRequired, RateLimited, RpcError, ScopeMissing
+from verus_gateway.errors import (
+    InvalidToken,
+    LoginRequired,
+    RateLimited,
+    RpcError,
+    ScopeMissing,
+    Shed,
+)
 
 CHALLENGE: Final = 'Bearer realm="verus-gateway"'
 
@@ -48,7 +56,7 @@ def _headers(error: RpcError) -> dict[str, str]:
             return {hdrs.WWW_AUTHENTICATE: CHALLENGE}
         case ScopeMissing():
             return {hdrs.WWW_AUTHENTICATE: f'{CHALLENGE}, error="insufficient_scope"'}
-        case RateLimited():
-            return {hdrs.RETRY_AFTER: "1"}
+        case RateLimited() | Shed():
+            return {hdrs.RETRY_AFTER: str(max(1, math.ceil(error.retry_after)))}
         case _:
             return {}

@@ -2,27 +2,32 @@
 
 import asyncio
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeAlias
 
 from aiohttp import hdrs, web
 
 from verus_gateway import rpc
-from verus_gateway.auth import Caller
 from verus_gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
     InternalError,
     NoSuchPath,
+    RateLimited,
     RpcError,
+    Shed,
     WrongMediaType,
 )
-from verus_gateway.pipeline import UNKNOWN, Answer, Miss
-from verus_gateway.web.callers import caller_of
-from verus_gateway.web.keys import CHAINS, COUNTS, LIMITS, Limits, Served
+from verus_gateway.pipeline import UNKNOWN, Answer
+from verus_gateway.web.callers import address_of, caller_of
+from verus_gateway.web.calls import USED_UP, Visit, Waiting, fetch, fetch_one, look
+from verus_gateway.web.keys import AUTHENTICATOR, CHAINS, COUNTS, LIMITER, LIMITS, Limits
 from verus_gateway.web.parts import Parts
+from verus_gateway.web.quotas import tell
 from verus_gateway.web.refusal import refusal
 
 routes = web.RouteTableDef()
+
+Message: TypeAlias = rpc.Member | list[rpc.Member]
 
 SMALL: Final = 65_536
 """Bytes of a result up to which head, result and tail are joined into one write."""
@@ -41,35 +46,48 @@ _BADNESS: Final = {"daemon": 0, "cache": 0, "stale": 1, "default": 2}
 @routes.post("/chain/{chain}")
 async def endpoint(request: web.Request) -> web.StreamResponse:
     """Answer one call or a batch."""
-    limits = request.app[LIMITS]
     served = request.app[CHAINS].get(request.match_info.get("chain", ""))
     if served is None:
         raise NoSuchPath("no chain has this name")
-    _check_media_type(request)
-    body = await _body(request, limits)
-    message = served.forms.decode(body, limits.batch)
+    began, limits = perf_counter(), request.app[LIMITS]
+    address = address_of(request).group
+    message: Message | None = None
     try:
+        _check_media_type(request)
+        body = await _body(request, limits, address)
+        message = served.forms.decode(body, limits.batch)
         caller = await caller_of(request, body)
     except RpcError as error:
-        return _unidentified(served, message, error)
+        served.counts.error(UNKNOWN, error)
+        return _turned_away(request, address, message, error)
+    visit = Visit(served, request.app[LIMITER], caller, address, began)
     if isinstance(message, list):
         request.app[COUNTS].batches += 1
-        return await _batch(served, message, caller, limits)
-    return await _single(served, message, caller)
+        return await _batch(visit, message, limits)
+    return await _single(visit, message)
 
 
-def _unidentified(
-    served: Served, message: rpc.Member | list[rpc.Member], error: RpcError
+def _turned_away(
+    request: web.Request, address: str, message: Message | None, error: RpcError
 ) -> web.Response:
-    """Refuse a request whose credentials are not good, as a whole, also where it is a batch.
+    """Refuse a request as a whole: no call can be read, or the credentials are not good.
 
     Whoever shows credentials means to be somebody: to answer what a stranger may ask would
-    hide from the client that its token has ended.
+    hide from the client that its token has ended. Such a request costs as much as a call.
     """
-    served.counts.error(UNKNOWN, error)
-    if isinstance(message, list):
-        return refusal(error)
-    return refusal(error, message.id, v2=message.v2)
+    limiter, authenticator = request.app[LIMITER], request.app[AUTHENTICATOR]
+    sender = authenticator.recognise(request.headers) or authenticator.stranger
+    wait = limiter.take(sender, address)
+    if wait:
+        error = RateLimited(USED_UP, "rate", wait)
+    if message is None or isinstance(message, list):
+        response = refusal(error)
+    else:
+        response = refusal(error, message.id, v2=message.v2)
+    if not request.content.is_eof():
+        response.force_close()  # the rest of the body is not worth reading
+    tell(response.headers, limiter, sender, address, _pause(error))
+    return response
 
 
 def _check_media_type(request: web.Request) -> None:
@@ -85,34 +103,44 @@ def _check_media_type(request: web.Request) -> None:
     raise WrongMediaType("the content type of a call is application/json")
 
 
-async def _body(request: web.Request, limits: Limits) -> bytes:
+async def _body(request: web.Request, limits: Limits, address: str) -> bytes:
     length = request.content_length
     if length is not None and length > limits.body:
         raise BodyTooLarge(f"a body has at most {limits.body} bytes")
     if request.content.is_eof():
         return await request.read()
+    # A body that is still on its way takes one of the places for calls: it holds memory.
+    authenticator = request.app[AUTHENTICATOR]
+    sender = authenticator.recognise(request.headers) or authenticator.stranger
     try:
-        async with asyncio.timeout(limits.body_seconds):
-            return await request.read()
+        with request.app[LIMITER].inside_for(sender, address):
+            async with asyncio.timeout(limits.body_seconds):
+                return await request.read()
     except TimeoutError:
         raise BodyTimeout(f"the body did not arrive within {limits.body_seconds:g} s") from None
 
 
-async def _single(served: Served, call: rpc.Member, caller: Caller) -> web.Response:
-    outcome = await _outcome(served, call, caller)
+async def _single(visit: Visit, call: rpc.Member) -> web.Response:
+    outcome = look(visit, call)
+    if isinstance(outcome, Waiting):
+        outcome = await fetch_one(visit, outcome)
     if isinstance(call, rpc.Call) and call.notification:
-        return web.Response(status=204)
-    if isinstance(outcome, RpcError):
-        return refusal(outcome, call.id, v2=call.v2)
-    headers = {"Cache-Status": _CACHE_STATUS[outcome.source]}
-    _mark(headers, [outcome])
-    return _json(_rendered(call, outcome), headers)
+        response = web.Response(status=204)
+    elif isinstance(outcome, RpcError):
+        response = refusal(outcome, call.id, v2=call.v2)
+    else:
+        headers = {"Cache-Status": _CACHE_STATUS[outcome.source]}
+        _mark(headers, [outcome])
+        response = _json(_rendered(call, outcome), headers)
+    tell(response.headers, visit.limiter, visit.caller, visit.address, _pause(outcome))
+    return response
 
 
-async def _batch(
-    served: Served, members: list[rpc.Member], caller: Caller, limits: Limits
-) -> web.Response:
-    outcomes = await asyncio.gather(*(_outcome(served, member, caller) for member in members))
+async def _batch(visit: Visit, members: list[rpc.Member], limits: Limits) -> web.Response:
+    looked = [look(visit, member) for member in members]
+    waiting = [each for each in looked if isinstance(each, Waiting)]
+    fetched = iter(await fetch(visit, waiting) if waiting else ())
+    outcomes = [next(fetched) if isinstance(each, Waiting) else each for each in looked]
     parts: list[bytes] = []
     left = limits.batch_results
     for member, outcome in zip(members, outcomes, strict=True):
@@ -121,38 +149,24 @@ async def _batch(
         left -= len(outcome.value) if isinstance(outcome, Answer) else 0
         parts.append(b"," if parts else b"[")
         parts += _rendered(member, outcome if left >= 0 else _OVERFULL)
-    if not parts:
-        return web.Response(status=204)
-    parts.append(b"]")
     headers: dict[str, str] = {}
     _mark(headers, [outcome for outcome in outcomes if isinstance(outcome, Answer)])
+    tell(headers, visit.limiter, visit.caller, visit.address)
+    if not parts:
+        return web.Response(status=204, headers=headers)
+    parts.append(b"]")
     return _json(tuple(parts), headers)
+
+
+def _pause(outcome: Answer | RpcError) -> float:
+    """Return the seconds after which a refused call may come again."""
+    return outcome.retry_after if isinstance(outcome, RateLimited | Shed) else 0.0
 
 
 def _rendered(member: rpc.Member, outcome: Answer | RpcError) -> tuple[bytes, ...]:
     if isinstance(outcome, RpcError):
         return (rpc.failure(outcome, member.id, v2=member.v2),)
     return rpc.result(member, outcome.value, _degraded(outcome))
-
-
-async def _outcome(served: Served, member: rpc.Member, caller: Caller) -> Answer | RpcError:
-    """Return the answer or the error of one call, counted."""
-    counts, pipeline = served.counts, served.pipeline
-    if isinstance(member, rpc.Refusal):
-        counts.error(UNKNOWN, member.error)
-        return member.error
-    began = perf_counter()
-    try:
-        answer = pipeline.look(member, caller)
-        if isinstance(answer, Miss):
-            answer = await pipeline.fetch(answer)
-    except RpcError as error:
-        method = pipeline.label(member.method)
-        counts.error(method, error)
-        counts.call(method, "error", perf_counter() - began)
-        return error
-    counts.call(member.method, answer.source, perf_counter() - began)
-    return answer
 
 
 def _degraded(answer: Answer) -> bytes:

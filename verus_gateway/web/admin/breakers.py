@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from verus_gateway import audit
 from verus_gateway.errors import BodyTimeout, BodyTooLarge, InvalidRequest, WrongMediaType
 from verus_gateway.plugin import ADMIN
-from verus_gateway.web.callers import permitted
+from verus_gateway.web.callers import address_of, permitted
 from verus_gateway.web.keys import DESK, LIMITS
 
 routes = web.RouteTableDef()
@@ -54,7 +54,7 @@ async def reset(request: web.Request) -> web.Response:
     audit.note(
         "breaker reset",
         who=caller.subject or "anonymous",
-        address=request.remote,
+        address=address_of(request).text,
         why=order.reason,
         chains=" ".join(names),
     )

@@ -1,0 +1,338 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verus_gateway.auth import Caller, anonymous
+from verus_gateway.errors import RateLimited, Shed
+from verus_gateway.limits import LINGER, Allowance, Bucket, Buckets, Limiter, Quota, unlimited
+from verus_gateway.testing import FakeClock
+
+STRANGER = anonymous(["public"])
+ALICE = Caller("alice", frozenset(), "gold")
+BOB = Caller("bob", frozenset(), "default")
+HOME = "192.0.2.1"
+
+
+def allowance(name: str, rate: float = 1.0, burst: float = 5.0, concurrent: int = 2) -> Allowance:
+    return Allowance(name=name, rate=rate, burst=burst, concurrent=concurrent)
+
+
+CLASSES = {
+    "anonymous": allowance("anonymous"),
+    "default": allowance("default", burst=10),
+    "gold": allowance("gold", rate=10, burst=20, concurrent=8),
+}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(1000.0)
+
+
+@pytest.fixture
+def limiter(clock: FakeClock) -> Limiter:
+    return Limiter(CLASSES, most=10, reserved=4, clock=clock)
+
+
+def spend(limiter: Limiter, caller: Caller, address: str = HOME, cost: int = 1) -> int:
+    """Return how many calls pass before the first is refused."""
+    passed = 0
+    while not limiter.take(caller, address, cost):
+        passed += 1
+    return passed
+
+
+# ---------------------------------------------------------------- rates
+
+
+def test_a_burst_passes_and_then_the_rate(limiter: Limiter, clock: FakeClock) -> None:
+    burst = spend(limiter, STRANGER)
+    clock.advance(3.0)
+
+    assert (burst, spend(limiter, STRANGER)) == (5, 3)
+
+
+def test_who_is_refused_is_told_when_to_come_again_and_charged_nothing(
+    limiter: Limiter, clock: FakeClock
+) -> None:
+    spend(limiter, STRANGER)
+
+    waits = [limiter.take(STRANGER, HOME) for _ in range(100)]
+    clock.advance(waits[-1])
+
+    assert waits == [1.0] * 100
+    assert limiter.take(STRANGER, HOME) == 0.0
+
+
+def test_a_bucket_holds_no_more_than_the_burst(limiter: Limiter, clock: FakeClock) -> None:
+    spend(limiter, STRANGER)
+    clock.advance(1_000_000)
+
+    assert spend(limiter, STRANGER) == 5
+
+
+def test_a_call_is_charged_what_it_costs(limiter: Limiter) -> None:
+    assert spend(limiter, ALICE, cost=5) == 4
+    assert spend(limiter, BOB, cost=3) == 3
+    assert limiter.take(BOB, HOME) == 0.0
+
+
+def test_what_costs_more_than_the_burst_passes_a_full_bucket_and_leaves_debt(
+    limiter: Limiter, clock: FakeClock
+) -> None:
+    first, second = limiter.take(STRANGER, HOME, 50), limiter.take(STRANGER, HOME, 50)
+    clock.advance(49.9)
+    third = limiter.take(STRANGER, HOME, 50)
+    clock.advance(third)
+
+    assert (first, second) == (0.0, 50.0)
+    assert third == pytest.approx(0.1)
+    assert limiter.take(STRANGER, HOME, 50) == 0.0
+
+
+def test_addresses_have_buckets_of_their_own(limiter: Limiter) -> None:
+    spend(limiter, STRANGER, HOME)
+
+    assert limiter.take(STRANGER, "192.0.2.2") == 0.0
+
+
+def test_a_named_caller_is_charged_wherever_it_calls_from(limiter: Limiter) -> None:
+    spend(limiter, ALICE, "192.0.2.1")
+
+    assert limiter.take(ALICE, "192.0.2.2") > 0
+
+
+def test_a_named_caller_does_not_pay_for_strangers_at_its_address(limiter: Limiter) -> None:
+    spend(limiter, STRANGER)
+
+    assert spend(limiter, ALICE) == 20
+
+
+def test_a_subject_that_is_spelt_as_an_address_is_still_another(limiter: Limiter) -> None:
+    spend(limiter, STRANGER, HOME)
+
+    assert limiter.take(Caller(HOME, frozenset(), "default"), HOME) == 0.0
+
+
+def test_a_class_that_nobody_configured_is_the_default_one(limiter: Limiter) -> None:
+    assert spend(limiter, Caller("carol", frozenset(), "platinum")) == 10
+
+
+def test_another_class_counts_from_the_next_call_on(limiter: Limiter, clock: FakeClock) -> None:
+    spend(limiter, BOB)
+
+    better = Caller("bob", frozenset(), "gold")
+    refused = limiter.take(better, HOME)
+    clock.advance(refused)
+
+    assert refused == pytest.approx(0.1)
+    assert limiter.take(better, HOME) == 0.0
+
+
+def test_a_class_without_limits_never_refuses(clock: FakeClock) -> None:
+    classes = {name: unlimited(name) for name in ("anonymous", "default")}
+    limiter = Limiter(classes, most=1, clock=clock)
+
+    waits = {limiter.take(STRANGER, HOME, 1000) for _ in range(1000)}
+
+    assert waits == {0.0}
+    assert limiter.quota(STRANGER, HOME) is None
+
+
+@given(
+    st.floats(0.1, 1000),
+    st.integers(1, 50),
+    st.lists(st.tuples(st.floats(0, 3), st.integers(1, 9)), max_size=80),
+)
+def test_no_more_passes_in_any_time_than_burst_and_rate_allow(
+    rate: float, burst: int, calls: list[tuple[float, int]]
+) -> None:
+    clock = FakeClock()
+    limiter = Limiter(
+        {name: allowance(name, rate, burst) for name in ("anonymous", "default")},
+        most=1,
+        clock=clock,
+    )
+    passed: list[tuple[float, int]] = []
+
+    for pause, cost in calls:
+        clock.advance(pause)
+        if not limiter.take(STRANGER, HOME, cost):
+            passed.append((clock.now, cost))
+
+    for begin in range(len(passed)):
+        spent = 0
+        for moment, cost in passed[begin:]:
+            allowed = burst + rate * (moment - passed[begin][0])
+            # The last call of a span may be one that costs more than the burst.
+            assert spent + min(cost, burst) <= allowed + 1e-6
+            spent += cost
+
+
+# ---------------------------------------------------------------- calls at once
+
+
+def test_a_caller_has_so_many_calls_at_once_and_no_more(limiter: Limiter) -> None:
+    with (
+        limiter.inside_for(STRANGER, HOME),
+        limiter.inside_for(STRANGER, HOME),
+        pytest.raises(RateLimited) as caught,
+        limiter.inside_for(STRANGER, HOME),
+    ):
+        pass
+
+    assert caught.value.data == {"reason": "concurrency", "retry_after": 1.0}
+    with limiter.inside_for(STRANGER, HOME, 5) as places:
+        assert places == 2
+    assert limiter.inside == 0
+
+
+def test_strangers_leave_the_reserved_places_to_named_callers(limiter: Limiter) -> None:
+    with (
+        limiter.inside_for(STRANGER, "a", 2),
+        limiter.inside_for(STRANGER, "b", 2),
+        limiter.inside_for(STRANGER, "c", 2),
+    ):
+        with pytest.raises(Shed) as caught, limiter.inside_for(STRANGER, "d"):
+            pass
+        with limiter.inside_for(ALICE, "d", 8) as places:
+            pass
+        with limiter.inside_for(ALICE, "d", 4), pytest.raises(Shed):
+            limiter.inside_for(BOB, "d").__enter__()
+
+    assert caught.value.status == 503
+    assert places == 4
+    assert limiter.refused == {("anonymous", "load"): 1, ("default", "load"): 1}
+
+
+def test_a_place_comes_back_from_a_call_that_fails(limiter: Limiter) -> None:
+    with pytest.raises(ZeroDivisionError), limiter.inside_for(STRANGER, HOME):
+        raise ZeroDivisionError
+
+    assert limiter.inside == 0
+    assert repr(limiter) == "<Limiter 0 of 10 calls inside, 0 named callers, 1 strangers>"
+
+
+# ---------------------------------------------------------------- what is told
+
+
+def test_the_quota_tells_what_is_left_and_when_it_is_all_back(
+    limiter: Limiter, clock: FakeClock
+) -> None:
+    fresh = limiter.quota(ALICE, HOME)
+    limiter.take(ALICE, HOME, 15)
+    clock.advance(0.5)
+
+    assert fresh == Quota("gold", 20, 2.0, 20, 0.0)
+    assert limiter.quota(ALICE, HOME) == Quota("gold", 20, 2.0, 10, 1.0)
+
+
+def test_a_quota_in_debt_is_empty(limiter: Limiter) -> None:
+    limiter.take(STRANGER, HOME, 50)
+
+    assert limiter.quota(STRANGER, HOME) == Quota("anonymous", 5, 5.0, 0.0, 50.0)
+
+
+def test_the_fullest_come_first_and_those_at_rest_are_not_told(
+    limiter: Limiter, clock: FakeClock
+) -> None:
+    limiter.take(BOB, HOME, 1)
+    clock.advance(10)
+    limiter.take(ALICE, HOME, 5)
+    limiter.take(STRANGER, HOME, 5)
+    limiter.take(STRANGER, "192.0.2.2", 1)
+
+    told = [(each.who, each.named, each.rate_class) for each in limiter.fullest(2)]
+
+    assert told == [(HOME, False, "anonymous"), ("alice", True, "gold")]
+    assert [each.used for each in limiter.fullest()] == pytest.approx([1.0, 0.25, 0.2])
+    assert (limiter.near(named=False), limiter.near(named=True)) == (1, 0)
+
+
+def test_calls_under_way_are_told_too(limiter: Limiter) -> None:
+    with limiter.inside_for(ALICE, HOME, 3):
+        [told] = limiter.fullest()
+
+    assert (told.who, told.used, told.inside) == ("alice", 0.0, 3)
+
+
+def test_a_class_without_limits_is_never_near_them() -> None:
+    assert Bucket(unlimited("x")).used(0.0) == 0.0
+
+
+# ---------------------------------------------------------------- memory
+
+
+def test_addresses_by_the_million_are_not_remembered_and_push_nobody_out(
+    clock: FakeClock,
+) -> None:
+    limiter = Limiter(CLASSES, most=10, remembered=100, clock=clock)
+    spend(limiter, ALICE)
+
+    for number in range(10_000):
+        limiter.take(STRANGER, f"address {number}")
+
+    assert limiter.remembered(named=False) <= 100
+    assert limiter.dropped >= 9_800
+    assert limiter.take(ALICE, HOME) > 0
+
+
+def test_a_stranger_who_keeps_calling_is_not_forgotten_among_others(clock: FakeClock) -> None:
+    limiter = Limiter(CLASSES, most=10, remembered=100, clock=clock)
+    spend(limiter, STRANGER, HOME)
+
+    waits = []
+    for number in range(10_000):
+        limiter.take(STRANGER, f"address {number}")
+        waits.append(limiter.take(STRANGER, HOME) > 0)
+
+    assert Counter(waits) == {True: 10_000}
+
+
+def test_who_stays_away_is_forgotten_once_the_bucket_is_full_again() -> None:
+    store = Buckets(100, LINGER)
+    store.find("old", CLASSES["default"], 0.0)
+
+    store.find("new", CLASSES["default"], LINGER)
+    kept = len(store)
+    store.find("newer", CLASSES["default"], 2 * LINGER)
+    store.find("newest", CLASSES["default"], 3 * LINGER)
+
+    assert kept == 2
+    assert "old" not in dict(store.items())
+    assert store.dropped == 0
+
+
+def test_an_old_bucket_that_is_used_becomes_young_again() -> None:
+    store = Buckets(100, LINGER)
+    bucket = store.find("a", CLASSES["default"], 0.0)
+    store.find("b", CLASSES["default"], LINGER)
+
+    assert store.find("a", CLASSES["default"], LINGER + 1) is bucket
+    assert store.young["a"] is bucket
+
+
+# ---------------------------------------------------------------- several instances
+
+
+def test_instances_share_an_allowance(limiter: Limiter, clock: FakeClock) -> None:
+    limiter.split(2)
+
+    first = spend(limiter, ALICE)
+    clock.advance(1.0)
+
+    assert (first, spend(limiter, ALICE)) == (10, 5)
+
+
+def test_a_caller_goes_on_when_instances_come_and_go(limiter: Limiter, clock: FakeClock) -> None:
+    spend(limiter, ALICE)
+
+    limiter.split(4)
+    clock.advance(0.5)
+    divided = spend(limiter, ALICE)
+    limiter.split(1)
+    clock.advance(0.5)
+
+    assert (divided, spend(limiter, ALICE)) == (1, 6)  # a quarter was left: a twentieth

@@ -1,0 +1,137 @@
+"""The calls of one request, from the caller's allowance to their answers."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Final, TypeAlias
+
+import msgspec
+
+from verus_gateway import rpc
+from verus_gateway.auth import Caller
+from verus_gateway.errors import RateLimited, RpcError, Shed
+from verus_gateway.limits import Limiter
+from verus_gateway.pipeline import UNKNOWN, Answer, Miss
+from verus_gateway.web.keys import Served
+
+Outcome: TypeAlias = Answer | RpcError
+
+USED_UP: Final = "your allowance is used up for now"
+"""What a caller over its rate is told."""
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One request with calls.
+
+    Attributes:
+        served: What answers.
+        limiter: What decides whether a call is begun.
+        caller: Who calls.
+        address: From where, as the limiter groups addresses.
+        began: When, on `perf_counter`.
+    """
+
+    served: Served
+    limiter: Limiter
+    caller: Caller
+    address: str
+    began: float
+
+    def charge(self, cost: int = 1) -> None:
+        """Charge a call to the caller.
+
+        Raises:
+            RateLimited: the allowance does not suffice.
+        """
+        wait = self.limiter.take(self.caller, self.address, cost)
+        if wait:
+            raise RateLimited(USED_UP, "rate", wait)
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A call that memory cannot answer."""
+
+    call: rpc.Call
+    miss: Miss
+
+
+def look(visit: Visit, member: rpc.Member) -> Outcome | Waiting:
+    """Charge one call, and answer it where that needs no waiting; what is answered is counted."""
+    began = perf_counter()
+    if isinstance(member, rpc.Refusal):
+        return _refused(visit, member)
+    pipeline = visit.served.pipeline
+    try:
+        visit.charge(pipeline.cost(member.method))
+        answer = pipeline.look(member, visit.caller)
+    except RpcError as error:
+        return _failed(visit, member, error, began)
+    if isinstance(answer, Miss):
+        return Waiting(member, answer)
+    visit.served.counts.call(member.method, answer.source, perf_counter() - began)
+    return answer
+
+
+async def fetch(visit: Visit, waiting: Sequence[Waiting]) -> list[Outcome]:
+    """Answer what waits, as much at once as the caller may; the rest takes turns.
+
+    Where the caller has no place left, or nobody has, all of them are refused.
+    """
+    try:
+        with visit.limiter.inside_for(visit.caller, visit.address, len(waiting)) as places:
+            outcomes: dict[int, Outcome] = {}
+            turns = enumerate(waiting)
+            workers = (_work(visit, turns, outcomes, places) for _ in range(places))
+            await asyncio.gather(*workers)
+    except (RateLimited, Shed) as error:
+        return [_failed(visit, each.call, error, visit.began) for each in waiting]
+    return [outcomes[number] for number in range(len(waiting))]
+
+
+async def fetch_one(visit: Visit, waiting: Waiting) -> Outcome:
+    """Answer one call that waits."""
+    try:
+        with visit.limiter.inside_for(visit.caller, visit.address):
+            return await _fetched(visit, waiting.call, waiting.miss)
+    except (RateLimited, Shed) as error:
+        return _failed(visit, waiting.call, error, visit.began)
+
+
+async def _work(
+    visit: Visit, turns: Iterator[tuple[int, Waiting]], outcomes: dict[int, Outcome], places: int
+) -> None:
+    for number, each in turns:
+        # Who had to wait for a place looks again: an equal call may have been answered meanwhile.
+        late = number >= places
+        outcomes[number] = await _fetched(visit, each.call, None if late else each.miss)
+
+
+async def _fetched(visit: Visit, call: rpc.Call, miss: Miss | None) -> Outcome:
+    pipeline, counts = visit.served.pipeline, visit.served.counts
+    try:
+        if miss is None:
+            answer = await pipeline.answer(call, visit.caller)
+        else:
+            answer = await pipeline.fetch(miss)
+    except RpcError as error:
+        return _failed(visit, call, error, visit.began)
+    counts.call(call.method, answer.source, perf_counter() - visit.began)
+    return answer
+
+
+def _refused(visit: Visit, member: rpc.Refusal) -> RpcError:
+    """Return the error of what is no call; it costs its sender as much as a call does."""
+    error: RpcError = member.error
+    try:
+        visit.charge()
+    except RateLimited as limited:
+        error = limited
+    visit.served.counts.error(UNKNOWN, error)
+    return error
+
+
+def _failed(visit: Visit, call: rpc.Call, error: RpcError, began: float) -> RpcError:
+    method, counts = visit.served.pipeline.label(call.method), visit.served.counts
+    counts.error(method, error)
+    counts.call(method, "error", perf_counter() - began)
+    return error
