@@ -86,7 +86,7 @@ def decode(body: bytes, max_batch: int = 100) -> Member | list[Member]:
     message = _decoded(_decoder, body)
     if isinstance(message, _Envelope):
         if body.count(b":") != _keys_of(message):
-            _refuse_duplicate_keys(body)
+            refuse_duplicate_keys(body)
         return _member(message)
     if not isinstance(message, list):
         raise InvalidRequest("a call is an object, a batch is an array of them")
@@ -137,7 +137,7 @@ def _check_size(calls: int, max_batch: int) -> None:
 def _batch(body: bytes, message: list[Any], max_batch: int) -> list[Member]:
     _check_size(len(message), max_batch)
     if body.count(b":") != sum(map(_keys_of, message)):
-        _refuse_duplicate_keys(body)
+        refuse_duplicate_keys(body)
     return [_member(each) for each in message]
 
 
@@ -171,7 +171,13 @@ def _inner_keys(value: Any, depth: int) -> int:
     return keys
 
 
-def _refuse_duplicate_keys(body: bytes) -> None:
+def refuse_duplicate_keys(body: bytes) -> None:
+    """Go through JSON once more for its keys alone.
+
+    Raises:
+        ParseError: a key comes twice in one object, or it is nested too deeply.
+        ValueError: it is no JSON in UTF-8.
+    """
     try:
         _strict.decode(body.decode())
     except RecursionError:

@@ -262,7 +262,7 @@ def test_a_tower_of_brackets_is_a_parse_error_wherever_it_stands(place: str) -> 
 def test_the_look_for_duplicate_keys_ends_where_the_stack_does() -> None:
     # The first decoder may nest deeper than the one that knows about duplicate keys.
     with pytest.raises(ParseError, match="nested too deeply"):
-        rpc._refuse_duplicate_keys(b"[" * 100_000 + b"]" * 100_000)
+        rpc.refuse_duplicate_keys(b"[" * 100_000 + b"]" * 100_000)
 
 
 # ---------------------------------------------------------------- no call

@@ -141,6 +141,28 @@ class AuthConfig(Struct, frozen=True, kw_only=True):
     anonymous_scopes: Annotated[
         tuple[str, ...], Meta(description="what a caller without a token may do")
     ] = ("public",)
+    issuer: Annotated[
+        str, Meta(description="whose tokens are good, as their `iss` says; without one, none are")
+    ] = ""
+    audience: Annotated[str, Meta(min_length=1, description="what a token's `aud` must name")] = (
+        "verus-gateway"
+    )
+    jwks_url: Annotated[str, Meta(description="where the issuer's keys are")] = ""
+    jwks_file: Annotated[
+        str, Meta(description="file of the issuer's keys, in place of the URL")
+    ] = ""
+    revocations_url: Annotated[
+        str, Meta(description="where the issuer lists what it revoked, signed by it")
+    ] = ""
+    refresh_seconds: Annotated[
+        float, Meta(ge=1, le=300, description="seconds between two looks at that list")
+    ] = 5.0
+    leeway_seconds: Annotated[
+        float, Meta(ge=0, le=30, description="seconds by which the issuer's clock may differ")
+    ] = 10.0
+    max_token_lifetime: Annotated[
+        float, Meta(ge=60, le=86_400, description="seconds from a token's beginning to its end")
+    ] = 3600.0
 
 
 class RateClass(Struct, frozen=True, kw_only=True):
