@@ -13,10 +13,11 @@ from interface import interface
 from msgspec import Meta, Struct
 from page import code, first, table
 
-from verus_gateway import config, errors, plugin, registry
+from verus_gateway import config, errors, plugin, registry, tokens
 from verus_gateway.app import Gateway
+from verus_gateway.bearer import BearerTokens
 from verus_gateway.breaker import Change
-from verus_gateway.config import Config, Secret, VerusConfig
+from verus_gateway.config import AuthConfig, Config, Secret, VerusConfig
 from verus_gateway.config.tree import tables_of
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
@@ -160,6 +161,7 @@ _LABELS: Final = (
     ("`bound`", "`rate`, `concurrency` (a caller's calls at once), `load` (all calls at once)"),
     ("`kind`", "`named` (callers with credentials) or `stranger` (addresses)"),
     ("`state`", "`closed`, `open`, `half_open`"),
+    ("`flaw`", ", ".join(code(flaw) for flaw in get_args(tokens.Flaw))),
     ("`status`", "an HTTP status"),
     ("`version`", "of the gateway"),
 )
@@ -168,7 +170,11 @@ _LABELS: Final = (
 def _sample() -> str:
     """Return the metrics of a gateway that was never started, with one of each counted."""
     settings = VerusConfig(rpc_user="user", rpc_password=Secret("none"))
-    gateway = Gateway(Config(verus=settings), _offered())
+    auth = AuthConfig(issuer="https://tokens.example", jwks_url="https://tokens.example/jwks")
+    gateway = Gateway(Config(verus=settings, auth=auth), _offered())
+    bearer = gateway.access.tokens
+    if isinstance(bearer, BearerTokens):
+        bearer.flaws["expired"] += 1
     counts = gateway.chain.counts
     counts.call("getinfo", "daemon", 0.1)
     counts.error("getinfo", RpcError("none"))
@@ -198,7 +204,6 @@ def error_codes() -> str:
             "[Clients](../clients.md#errors) and [Operating](../operating.md#when-the-daemon-is-away)."
         ),
         table(("code", "HTTP", "class", "`data.reason`", "meaning"), map(_error, _tree(RpcError))),
-        ("`ScopeMissing` is reserved: no token can be had yet that lacks a scope."),
         "## At the start",
         "These end the process with status 2 before it serves anything, a line for each fault.",
         table(

@@ -87,6 +87,7 @@ class Plan:
         rates: The gateway's rate limits.
         metrics: Whether there are metrics.
         scopes: What callers without a token may do.
+        auth: The gateway's auth table, in place of what `scopes` says.
         offered: Rows beside the installed ones.
         chains: Further chains, by name, with settings of their simulators.
         wait: Whether to wait until the tip is known.
@@ -100,6 +101,7 @@ class Plan:
     rates: RateLimitConfig = field(default_factory=RateLimitConfig)
     metrics: bool = True
     scopes: tuple[str, ...] = ("public", "read", "broadcast")
+    auth: AuthConfig | None = None
     offered: tuple[Method, ...] = ()
     chains: Mapping[str, Settings] = field(default_factory=dict)
     wait: bool = True
@@ -163,7 +165,7 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         server=plan.server,
         rate_limit=plan.rates,
         metrics=MetricsConfig(enabled=plan.metrics),
-        auth=AuthConfig(anonymous_scopes=plan.scopes),
+        auth=plan.auth or AuthConfig(anonymous_scopes=plan.scopes),
     )
 
 

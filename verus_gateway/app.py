@@ -10,8 +10,9 @@ from aiohttp import web
 
 import verus_gateway
 from verus_gateway import registry
+from verus_gateway.access import Access
 from verus_gateway.address import Addresses
-from verus_gateway.auth import ANONYMOUS, Authenticator, NoTokens, anonymous
+from verus_gateway.auth import ANONYMOUS, Authenticator, anonymous
 from verus_gateway.chain import Chain, ended, log_death
 from verus_gateway.config import Config, RateClass, Secret
 from verus_gateway.desk import Desk
@@ -20,6 +21,7 @@ from verus_gateway.limits import DEFAULT, Allowance, Limiter, unlimited
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
+from verus_gateway.shelf import MemoryShelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.admin import breakers
@@ -57,8 +59,10 @@ class Gateway:
         self.drain = Drain()
         self.watchdog = Watchdog()
         self.counts = HttpCounts()
+        self.shelf = MemoryShelf()
+        self.access = Access(config.auth, self.shelf)
         stranger = anonymous(config.auth.anonymous_scopes)
-        self.authenticator = Authenticator(stranger, [NoTokens()])
+        self.authenticator = Authenticator(stranger, [self.access.tokens])
         self.limiter = _limiter(config, max((row.method.cost for row in methods), default=1))
         settings = {config.verus.chain: config.verus, **config.chains}
         self.discovery = Discovery([row.method for row in methods], list(settings))
@@ -80,12 +84,14 @@ class Gateway:
             self.limiter,
             {name: (chain.counts, chain.readings()) for name, chain in self.chains.items()},
             {
+                **self.access.readings(),
                 "loop_lag_seconds": ("Worst lateness since last asked", self.watchdog.take_lag),
                 "loop_blocked_total": (
                     "Times the event loop stood still",
                     lambda: self.watchdog.blocked,
                 ),
             },
+            lambda: self.access.flaws,
         )
 
     @property
@@ -119,7 +125,7 @@ class Gateway:
         if config.security.blocknotify_secret:
             app[BLOCKNOTIFY] = self._announcer(config.security.blocknotify_secret).announce
             app.add_routes(internal.routes)
-        app.cleanup_ctx.extend([self._chains_running, self._loop_watched])
+        app.cleanup_ctx.extend([self._issuer_followed, self._chains_running, self._loop_watched])
         return app
 
     def facts(self) -> tuple[dict[str, Facts], dict[str, Any]]:
@@ -140,6 +146,10 @@ class Gateway:
     def _announcer(self, secret: Secret) -> internal.Announcer:
         tips = {name: chain.tip.announce for name, chain in self.chains.items()}
         return internal.Announcer(secret, {"": self.chain.tip.announce, **tips})
+
+    async def _issuer_followed(self, _: web.Application) -> AsyncIterator[None]:
+        async with self.access.followed():
+            yield
 
     async def _chains_running(self, _: web.Application) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:

@@ -18,7 +18,7 @@ from verus_gateway.errors import InvalidToken
 from verus_gateway.jwks import Key
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Clock
-from verus_gateway.tokens import BadToken, Claims, Flaw, Rules
+from verus_gateway.tokens import BadToken, Claims, Rules
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class BearerTokens:
         self._most = most
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self.verified = 0
-        self.flaws: Counter[Flaw] = Counter()
+        self.flaws: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<BearerTokens of {self._rules.issuer}, {len(self._kept)} remembered>"
@@ -117,11 +117,7 @@ class BearerTokens:
         """
         shown = headers.getall(AUTHORIZATION)
         try:
-            if len(shown) > 1:
-                raise BadToken("malformed")
-            claims = await self._read(shown[0][len(BEARER) :])
-            if await self._revocations.revoked(claims.jti):
-                raise BadToken("revoked")
+            claims = await self._claims(shown)
         except BadToken as bad:
             self._kept.pop(shown[0], None)
             self.flaws[bad.flaw] += 1
@@ -131,6 +127,14 @@ class BearerTokens:
         caller = Caller(claims.sub, claims.scopes, claims.rate_class)
         self._keep(shown[0], caller, claims)
         return caller
+
+    async def _claims(self, shown: list[str]) -> Claims:
+        if len(shown) > 1:
+            raise BadToken("malformed")
+        claims = await self._read(shown[0][len(BEARER) :])
+        if await self._revocations.revoked(claims.jti):
+            raise BadToken("revoked")
+        return claims
 
     async def _read(self, token: str) -> Claims:
         try:

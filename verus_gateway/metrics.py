@@ -142,6 +142,7 @@ class Metrics:
         limiter: Refusals and buckets.
         chains: From chain name to its counts and to what is read at scrape time.
         process: What is read of the process; a name in ``_total`` is a counter, others gauges.
+        flaws: How many tokens were refused, by what was wrong with them.
     """
 
     def __init__(
@@ -150,11 +151,13 @@ class Metrics:
         limiter: Limiter,
         chains: Mapping[str, tuple[ChainCounts, Readings]],
         process: Readings,
+        flaws: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._http = http
         self._limiter = limiter
         self._chains = chains
         self._process = process
+        self._flaws = flaws
         self._started = time.time()
 
     def render(self) -> bytes:
@@ -276,6 +279,12 @@ class Metrics:
             "verus_gateway_batches_total",
             "JSON-RPC batches taken",
             [({}, self._http.batches)],
+        )
+        _counter(
+            registry,
+            "verus_gateway_tokens_refused_total",
+            "Tokens refused, by what was wrong with them",
+            (({"flaw": flaw}, n) for flaw, n in self._flaws().items()),
         )
         for name, (help, read) in self._process.items():
             _collector(registry, name, help).set({}, read())

@@ -112,7 +112,7 @@ def member(text: bytes) -> Member:
     """
     message = _decoded(_one, text)
     if text.count(b":") != _keys_of(message):
-        _refuse_duplicate_keys(text)
+        refuse_duplicate_keys(text)
     return _member(message)
 
 

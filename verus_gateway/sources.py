@@ -20,10 +20,12 @@ class Address:
 
     Args:
         url: Where it is.
+        seconds: For the text to arrive.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float = SECONDS) -> None:
         self._url = url
+        self._seconds = seconds
 
     async def __call__(self) -> bytes:
         """Return the text.
@@ -31,7 +33,7 @@ class Address:
         Raises:
             OSError: it cannot be had.
         """
-        timeout = aiohttp.ClientTimeout(total=SECONDS)
+        timeout = aiohttp.ClientTimeout(total=self._seconds)
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,

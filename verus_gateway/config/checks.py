@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from verus_gateway.config.access import contradictions as access_contradictions
+from verus_gateway.config import access, issuers
 from verus_gateway.config.tree import CHAIN_NAME, Config, VerusConfig
 
 SHORTEST_SECRET: Final = 16
@@ -33,9 +33,10 @@ def contradictions(config: Config) -> Iterator[str]:
         yield from _of_daemon(table, verus)
     for name, verus in config.chains.items():
         yield from _of_chain(config, name, verus)
+    yield from issuers.contradictions(config.auth)
     if config.cache.max_entry_size > config.cache.max_size:
         yield "cache.max_entry_size: is over cache.max_size"
-    yield from access_contradictions(config)
+    yield from access.contradictions(config)
 
 
 def _of_daemon(table: str, verus: VerusConfig) -> Iterator[str]:
@@ -77,6 +78,7 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
         return
     if "admin" in config.auth.anonymous_scopes:
         yield "auth.anonymous_scopes: admin is for nobody without a token"
+    yield from issuers.weaknesses(config.auth)
     secret = config.security.blocknotify_secret
     if secret:
         yield from _weak("security.blocknotify_secret", secret.reveal())

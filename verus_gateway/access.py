@@ -1,0 +1,88 @@
+"""Tokens in the gateway: what recognises them, and following the issuer, put together."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from verus_gateway.auth import NoTokens, Recogniser
+from verus_gateway.authority import Authority
+from verus_gateway.bearer import BearerTokens
+from verus_gateway.chain import ended, log_death
+from verus_gateway.config import AuthConfig
+from verus_gateway.revocations import Revocations
+from verus_gateway.shelf import Shelf
+from verus_gateway.sources import Address, File
+from verus_gateway.tokens import Rules
+
+
+class Access:
+    """What the gateway knows of tokens.
+
+    Args:
+        config: The ``[auth]`` table.
+        shelf: What instances share.
+    """
+
+    def __init__(self, config: AuthConfig, shelf: Shelf) -> None:
+        self._config = config
+        self.revocations = Revocations(shelf)
+        self.authority: Authority | None = None
+        self.tokens: Recogniser = NoTokens()
+        if config.issuer:
+            self.authority = _authority(config, self.revocations)
+            self.tokens = BearerTokens(self.authority, _rules(config), self.revocations)
+
+    @property
+    def flaws(self) -> dict[str, int]:
+        """How many tokens were refused, by what was wrong with them."""
+        return dict(self.tokens.flaws) if isinstance(self.tokens, BearerTokens) else {}
+
+    def readings(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """Return what is read at scrape time: name, help and how to read it."""
+        bearer = self.tokens if isinstance(self.tokens, BearerTokens) else None
+        return {
+            "tokens_verified_total": (
+                "Tokens verified; those remembered are not verified again",
+                lambda: bearer.verified if bearer else 0,
+            ),
+            "tokens_remembered": (
+                "Verified tokens remembered",
+                lambda: len(bearer) if bearer else 0,
+            ),
+            "token_keys": (
+                "Keys of the issuer that are known; with none no token is good",
+                lambda: len(self.authority) if self.authority else 0,
+            ),
+            "tokens_revoked": ("Revoked tokens known", lambda: len(self.revocations)),
+        }
+
+    @asynccontextmanager
+    async def followed(self) -> AsyncIterator[None]:
+        """Follow the issuer, where there is one, until the block ends."""
+        if self.authority is None:
+            yield
+            return
+        await self.authority.update()
+        following = self.authority.follow(self._config.refresh_seconds)
+        task = asyncio.create_task(following, name="issuer")
+        task.add_done_callback(log_death)
+        try:
+            yield
+        finally:
+            await ended(task)
+
+
+def _authority(config: AuthConfig, revocations: Revocations) -> Authority:
+    keys = Address(config.jwks_url) if config.jwks_url else File(Path(config.jwks_file))
+    revoked = Address(config.revocations_url) if config.revocations_url else None
+    return Authority(config.issuer, keys, revoked, revocations)
+
+
+def _rules(config: AuthConfig) -> Rules:
+    return Rules(
+        issuer=config.issuer,
+        audience=config.audience,
+        leeway=config.leeway_seconds,
+        lifetime=config.max_token_lifetime,
+    )
