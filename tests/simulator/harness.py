@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 
 from verus_gateway.simulator import Settings
+from verus_gateway.simulator.commands import RpcError
 
 NOW = 1_700_000_000.0
 PASSWORD = "pw"
 Run = Callable[..., Any]
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded"
+
+
+def failing(run: Run, method: str, *params: object) -> tuple[int, str]:
+    """Return the code and the text of the error that a call must end with."""
+    with pytest.raises(RpcError) as raised:
+        run(method, *params)
+    return raised.value.code, raised.value.message
 
 
 @dataclass

@@ -4,13 +4,13 @@ from simulator.harness import NOW
 from verus_gateway.simulator import Chain, base58
 from verus_gateway.simulator.blocks import merkle
 from verus_gateway.simulator.mempool import Refused
+from verus_gateway.simulator.scripts import pay
 from verus_gateway.simulator.transactions import (
     Input,
     Output,
     Transaction,
     build,
     digest,
-    pay,
     read,
 )
 

@@ -1,19 +1,15 @@
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from simulator.harness import NOW, Run
+from simulator.harness import NOW, Run, failing
 
-from verus_gateway.simulator.commands import Node, RpcError
+from verus_gateway.simulator.commands import Node
 from verus_gateway.simulator.methods import table
 from verus_gateway.simulator.transactions import Input, Output, build
 
 REAL = "RTZMZHDFSTFQst8XmX2dR4DaH87cEUs3gC"
-
-
-def failing(run: Run, method: str, *params: object) -> tuple[int, str]:
-    with pytest.raises(RpcError) as raised:
-        run(method, *params)
-    return raised.value.code, raised.value.message
 
 
 def test_every_command_answers_a_wrong_count_with_its_whole_help(run: Run) -> None:
@@ -32,7 +28,8 @@ def test_the_tip_is_told_alike_by_all_who_tell_it(run: Run, node: Node) -> None:
 
     assert run("getblockcount") == info["blocks"] == info["longestchain"] == chain["blocks"] == 120
     assert run("getbestblockhash") == chain["bestblockhash"] == run("getblockhash", 120) == tip.hash
-    assert run("getdifficulty") == info["difficulty"] == chain["difficulty"] == tip.difficulty
+    difficulty = float(f"{tip.difficulty:.16g}")
+    assert run("getdifficulty") == info["difficulty"] == chain["difficulty"] == difficulty
     assert info["tiptime"] == tip.time == run("getblock", "120")["time"]
     assert run("getmininginfo")["blocks"] == 120
 
@@ -358,6 +355,13 @@ def test_help_lists_all_commands_and_explains_one(run: Run) -> None:
         assert run("help", name) + "\n" == command.help
     assert overview.startswith("== Addressindex ==\n")
     assert run("help", "nothing") == "help: unknown command: nothing"
+
+
+def test_the_page_about_the_simulator_lists_all_its_commands() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
+    listed = page[page.index("Commands: ") :].partition(". `stop`")[0]
+
+    assert re.findall(r"`([a-z0-9_]+)`", listed) == sorted(table().by_name)
 
 
 def test_what_nobody_should_reach_answers_harmlessly(run: Run, node: Node) -> None:

@@ -15,6 +15,8 @@ SPACING: Final = 60
 _POW_LIMIT: Final = 0x200F0F0F
 _MANTISSA: Final = 0xFFFFFF
 _SOLUTION: Final = 1344
+HEADER_SIZE: Final = 4 + 3 * 32 + 8 + 32 + 3 + _SOLUTION
+"""Bytes of a serialised header."""
 
 
 @dataclass(frozen=True, slots=True)

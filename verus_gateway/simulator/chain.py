@@ -7,8 +7,8 @@ from verus_gateway.simulator.blocks import SPACING, Block, forge
 from verus_gateway.simulator.ledger import Ledger
 from verus_gateway.simulator.mempool import Mempool, Refused, Waiting
 from verus_gateway.simulator.parameters import parameters
-from verus_gateway.simulator.payments import choose, payment, payments, people, reward
-from verus_gateway.simulator.transactions import Transaction
+from verus_gateway.simulator.payments import choose, keys, payment, payments, reward
+from verus_gateway.simulator.transactions import Outpoint, Output, Transaction
 
 ALREADY_IN_CHAIN: Final = -27
 
@@ -21,6 +21,7 @@ class Chain:
 
     Attributes:
         parameters: Name, ids, ports and rewards.
+        keys: The secret keys of everybody, by R-address; they guard nothing.
         people: The R-addresses that own everything.
         ledger: Outputs and address histories of the active branch.
         mempool: What the next block will hold.
@@ -29,7 +30,8 @@ class Chain:
 
     def __init__(self, seed: int, name: str = "VRSC", *, height: int = 0, now: float = 0) -> None:
         self.parameters = parameters(name)
-        self.people = people(seed, name)
+        self.keys = keys(seed, name)
+        self.people = tuple(self.keys)
         self.ledger = Ledger()
         self.mempool = Mempool(self.ledger)
         self.branch = 0
@@ -96,6 +98,17 @@ class Chain:
         if block is None:
             return None
         return next(each for each in block.transactions if each.txid == txid), block
+
+    def output(self, outpoint: Outpoint) -> Output:
+        """Return an output that exists, spent or not, in a block or waiting.
+
+        Raises:
+            LookupError: there is none.
+        """
+        found = self.find(outpoint[0])
+        if found is None:
+            raise LookupError(f"no transaction {outpoint[0]}")
+        return found[0].outputs[outpoint[1]]
 
     def balance(self, address: str) -> int:
         """Return what an address owns in blocks, in satoshis."""

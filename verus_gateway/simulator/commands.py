@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 from verus_gateway.simulator.chain import Chain
-from verus_gateway.simulator.univalue import Json, Number
+from verus_gateway.simulator.transactions import MAX_MONEY
+from verus_gateway.simulator.univalue import COIN, Json, Number
 
 MISC_ERROR: Final = -1
 TYPE_ERROR: Final = -3
@@ -13,11 +15,23 @@ INVALID_ADDRESS_OR_KEY: Final = -5
 INVALID_PARAMETER: Final = -8
 DESERIALIZATION_ERROR: Final = -22
 IN_WARMUP: Final = -28
+INTERNAL_ERROR: Final = -32603
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 PARSE_ERROR: Final = -32700
 
 _INT32: Final = range(-(1 << 31), 1 << 31)
+_AMOUNT_DIGITS: Final = 20
+_HASH_DIGITS: Final = 64
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
+_TYPES: Final = {
+    type(None): "null",
+    bool: "bool",
+    Number: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
 
 
 class RpcError(Exception):
@@ -180,3 +194,52 @@ def truth(value: Json) -> bool:
     if isinstance(value, Number):
         return value.text not in {"0", "-0"}
     return value is True or value in ("true", "1")
+
+
+def elements(value: Json) -> list[Json]:
+    """Return *value* where it is an array."""
+    if isinstance(value, list):
+        return value
+    raise RpcError(MISC_ERROR, "JSON value is not an array as expected")
+
+
+def check_types(params: list[Json], *expected: type) -> None:
+    """Refuse parameters of other types, as the daemon's RPCTypeCheck does."""
+    for value, kind in zip(params, expected, strict=False):
+        if not isinstance(value, kind):
+            message = f"Expected type {_TYPES[kind]}, got {_TYPES[type(value)]}"
+            raise RpcError(TYPE_ERROR, message)
+
+
+def satoshis(value: Json) -> int:
+    """Return an amount of coins in satoshis, given as a number or as text."""
+    if isinstance(value, bool) or not isinstance(value, Number | str):
+        raise RpcError(TYPE_ERROR, "Amount is not a number or string")
+    digits = value.text if isinstance(value, Number) else value
+    try:
+        coins = Decimal(digits)
+    except ArithmeticError:
+        raise RpcError(TYPE_ERROR, "Invalid amount") from None
+    if not coins.is_finite() or coins.adjusted() > _AMOUNT_DIGITS or coins * COIN % 1:
+        raise RpcError(TYPE_ERROR, "Invalid amount")
+    if not 0 <= coins * COIN <= MAX_MONEY:
+        raise RpcError(TYPE_ERROR, "Amount out of range")
+    return int(coins * COIN)
+
+
+def hash_named(value: Json, name: str) -> str:
+    """Return a hash of 64 digits; *name* is what the daemon calls the parameter."""
+    digits = value if isinstance(value, str) else ""
+    if not digits or not set(digits) <= _HEX:
+        raise RpcError(INVALID_PARAMETER, f"{name} must be hexadecimal string (not '{digits}')")
+    return digits.lower().zfill(_HASH_DIGITS)
+
+
+def hex_named(value: Json, name: str) -> bytes:
+    """Return bytes given in hex, of any length; *name* as for `hash_named`."""
+    digits = value if isinstance(value, str) else ""
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        message = f"{name} must be hexadecimal string (not '{digits}')"
+        raise RpcError(INVALID_PARAMETER, message) from None

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from verus_gateway.simulator.blocks import Block
-from verus_gateway.simulator.transactions import Outpoint, Transaction, payee
+from verus_gateway.simulator.scripts import payee
+from verus_gateway.simulator.transactions import Outpoint, Transaction
 
 MATURITY: Final = 100
 """Blocks before a coinbase may be spent."""

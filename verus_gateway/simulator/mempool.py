@@ -51,6 +51,9 @@ class Mempool:
             Refused: -25 where an input does not exist, -26 where it is spent by another waiting
                 transaction, immature, overspent or about to expire.
         """
+        for parts, name in ((transaction.inputs, "vin"), (transaction.outputs, "vout")):
+            if not parts:
+                raise Refused(-26, f"16: bad-txns-{name}-empty")
         if 0 < transaction.expiry < height + 1 + EXPIRING_SOON:
             raise Refused(
                 -26,

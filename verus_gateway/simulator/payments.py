@@ -1,13 +1,15 @@
 """The people of the simulated chain: their addresses, and the payments they make."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256, shake_256
 from random import Random
 from typing import Final
 
-from verus_gateway.simulator import base58
+from verus_gateway.simulator.curve import public_key
 from verus_gateway.simulator.ledger import Coin, Ledger
 from verus_gateway.simulator.mempool import Mempool
+from verus_gateway.simulator.scripts import owner, pay
 from verus_gateway.simulator.transactions import (
     COINBASE_INDEX,
     NOWHERE,
@@ -15,7 +17,6 @@ from verus_gateway.simulator.transactions import (
     Output,
     Transaction,
     build,
-    pay,
 )
 
 PEOPLE: Final = 24
@@ -28,10 +29,11 @@ _TRIES: Final = 12
 _MOST_PAYMENTS: Final = 3
 
 
-def people(seed: int, chain: str) -> tuple[str, ...]:
-    """Return the R-addresses that own the chain's coins."""
-    keys = (sha256(f"{seed} {chain} person {n}".encode()).digest()[:20] for n in range(PEOPLE))
-    return tuple(base58.encode(base58.KEY_HASH, key) for key in keys)
+@lru_cache(maxsize=16)
+def keys(seed: int, chain: str) -> Mapping[str, bytes]:
+    """Return the secret key of each R-address that owns the chain's coins, in their order."""
+    secrets = [sha256(f"{seed} {chain} person {n}".encode()).digest() for n in range(PEOPLE)]
+    return {owner(public_key(secret)): secret for secret in secrets}
 
 
 def reward(height: int, value: int, miner: str, salt: str) -> Transaction:

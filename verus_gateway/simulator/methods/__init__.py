@@ -4,23 +4,28 @@ from verus_gateway.simulator.commands import Family, Table
 from verus_gateway.simulator.methods import (
     addressindex,
     blockchain,
+    building,
     control,
+    hidden,
     mining,
     multichain,
     network,
     rawtransactions,
     util,
+    vdxf,
     wallet,
 )
 
 _FAMILIES: tuple[Family, ...] = (
     addressindex.FAMILY,
     blockchain.FAMILY,
+    hidden.FAMILY,
     mining.FAMILY,
     multichain.FAMILY,
     network.FAMILY,
-    rawtransactions.FAMILY,
+    Family("rawtransactions", (*rawtransactions.COMMANDS, *building.BUILDING)),
     util.FAMILY,
+    vdxf.FAMILY,
     wallet.FAMILY,
 )
 

@@ -15,6 +15,9 @@ from verus_gateway.simulator.commands import (
     truth,
 )
 from verus_gateway.simulator.ledger import Delta
+from verus_gateway.simulator.mempool import Waiting
+from verus_gateway.simulator.scripts import payee
+from verus_gateway.simulator.transactions import Output
 from verus_gateway.simulator.univalue import Json, Number, amount
 
 _INDEXED: Final = frozenset({base58.KEY_HASH, base58.SCRIPT_HASH, base58.IDENTITY})
@@ -75,6 +78,60 @@ def getaddresstxids(node: Node, params: list[Json]) -> Json:
     return [txid for _, _, txid in sorted(places)]
 
 
+def getaddressmempool(node: Node, params: list[Json]) -> Json:
+    """List the changes of addresses that wait for a block, in the order of their arrival."""
+    asked, chain = params[0], node.chain
+    wanted = set(_addresses(asked))
+    verbose = isinstance(asked, dict) and truth(asked.get("verbosity"))
+    found: list[Json] = []
+    for entry in chain.mempool.waiting.values():
+        found += [
+            change
+            for change in _waiting(node, entry, asked, verbose=verbose)
+            if change["address"] in wanted
+        ]
+    return found
+
+
+def _waiting(node: Node, entry: Waiting, asked: Json, *, verbose: bool) -> list[dict[str, Json]]:
+    transaction, changes = entry.transaction, []
+    for n, paid in enumerate(transaction.outputs):
+        shape = _change(node, entry, n, paid, asked)
+        changes.append((n, shape | {"spending": False}))
+    for n, spent in enumerate(transaction.inputs):
+        paid = node.chain.output((spent.txid, spent.n))
+        taken = Output(-paid.value, paid.script)
+        shape = _change(node, entry, n, taken, asked)
+        shape |= {"spending": True, "prevtxid": spent.txid, "prevout": spent.n}
+        changes.append((n, shape | (_sent(node, entry) if verbose else {})))
+    return [shape for _, shape in sorted(changes, key=lambda change: change[0])]
+
+
+def _change(node: Node, entry: Waiting, n: int, paid: Output, asked: Json) -> dict[str, Json]:
+    shape: dict[str, Json] = {
+        "address": payee(paid.script),
+        "txid": entry.transaction.txid,
+        "index": n,
+        "satoshis": paid.value,
+        "timestamp": entry.time,
+    }
+    return shape | _values(node, paid.value, asked)
+
+
+def _sent(node: Node, entry: Waiting) -> dict[str, Json]:
+    sums: dict[str, int] = {}
+    for paid in entry.transaction.outputs:
+        address = payee(paid.script)
+        if address is not None:
+            sums[address] = sums.get(address, 0) + paid.value
+    chainid = node.chain.parameters.chainid
+    outputs = [
+        {"addresses": address, "amounts": {chainid: amount(value)}}
+        for address, value in sums.items()
+    ]
+    return {"sent": {"outputs": outputs}}
+
+
 def _delta(node: Node, delta: Delta, asked: dict[str, Json]) -> dict[str, Json]:
     shape: dict[str, Json] = {
         "satoshis": delta.satoshis,
@@ -86,10 +143,14 @@ def _delta(node: Node, delta: Delta, asked: dict[str, Json]) -> dict[str, Json]:
         "address": delta.address,
         "blocktime": delta.time,
     }
-    if delta.satoshis:
-        shape["currencyvalues"] = {node.chain.parameters.chainid: amount(delta.satoshis)}
-        shape |= _names(node, asked)
-    return shape
+    return shape | _values(node, delta.satoshis, asked)
+
+
+def _values(node: Node, satoshis: int, asked: Json) -> dict[str, Json]:
+    if not satoshis:
+        return {}
+    values = {"currencyvalues": {node.chain.parameters.chainid: amount(satoshis)}}
+    return values | _names(node, asked)
 
 
 def _names(node: Node, asked: Json) -> dict[str, Json]:
@@ -170,6 +231,15 @@ FAMILY: Final = Family(
             most=1,
             example=_EXAMPLE,
             run=getaddressdeltas,
+        ),
+        Command(
+            name="getaddressmempool",
+            does="Returns all changes of one or more addresses that wait for a block.",
+            takes=(_ADDRESSES,),
+            least=1,
+            most=1,
+            example=_EXAMPLE,
+            run=getaddressmempool,
         ),
         Command(
             name="getaddresstxids",

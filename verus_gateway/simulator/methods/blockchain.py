@@ -13,7 +13,9 @@ from verus_gateway.simulator.commands import (
     text,
 )
 from verus_gateway.simulator.ledger import MATURITY
+from verus_gateway.simulator.methods.blockindex import INDEX
 from verus_gateway.simulator.methods.blocks import BLOCKS
+from verus_gateway.simulator.methods.proofs import PROOFS
 from verus_gateway.simulator.methods.rawtransactions import script_members
 from verus_gateway.simulator.transactions import VERSION
 from verus_gateway.simulator.univalue import Json, Number, amount
@@ -192,6 +194,8 @@ FAMILY: Final = Family(
     "blockchain",
     (
         *BLOCKS,
+        *INDEX,
+        *PROOFS,
         Command(
             name="coinsupply",
             usage="<height>",

@@ -37,10 +37,10 @@ def getblock(node: Node, params: list[Json]) -> Json:
         number = isinstance(params[1], Number)
         verbosity = integer(params[1]) if number else int(boolean(params[1]))
     if len(asked) < HASH_LENGTH:
-        asked = _by_height(node.chain, asked).hash
+        asked = by_height(node.chain, asked).hash
     if verbosity not in VERBOSITY:
         raise RpcError(INVALID_PARAMETER, "Verbosity must be in range from 0 to 2")
-    block = _by_hash(node.chain, asked)
+    block = by_hash(node.chain, asked)
     if not verbosity:
         return block.raw.hex()
     return _block(node.chain, block, whole=verbosity == VERBOSITY[-1])
@@ -50,7 +50,7 @@ def getblockheader(node: Node, params: list[Json]) -> Json:
     """Return the header of the block with this hash, as an object or as hex."""
     asked = text(params[0])
     verbose = not given(params, 1) or boolean(params[1])
-    block = _by_hash(node.chain, asked)
+    block = by_hash(node.chain, asked)
     return _header(node.chain, block) if verbose else block.header.hex()
 
 
@@ -61,23 +61,34 @@ def _at(chain: Chain, height: int) -> Block:
         raise RpcError(INVALID_PARAMETER, "Block height out of range") from None
 
 
-def _by_height(chain: Chain, asked: str) -> Block:
+def by_height(chain: Chain, asked: str) -> Block:
+    """Return the active block at a height given as text.
+
+    Raises:
+        RpcError: -8 where it is no height, or outside the chain.
+    """
     if not (asked.isascii() and asked.isdigit() and len(asked) <= _INT32_DIGITS):
         raise RpcError(INVALID_PARAMETER, "Invalid block height parameter")
     return _at(chain, int(asked))
 
 
-def _by_hash(chain: Chain, asked: str) -> Block:
+def by_hash(chain: Chain, asked: str) -> Block:
+    """Return the block with a hash, active or abandoned.
+
+    Raises:
+        RpcError: -5 where there is none.
+    """
     block = chain.block(asked.lower())
     if block is None:
         raise RpcError(INVALID_ADDRESS_OR_KEY, "Block not found")
     return block
 
 
-def _links(chain: Chain, block: Block) -> dict[str, Json]:
-    links: dict[str, Json] = {"previousblockhash": block.previous} if block.height else {}
+def links(chain: Chain, block: Block) -> dict[str, Json]:
+    """Name the neighbours of a block, as far as it has some."""
+    names: dict[str, Json] = {"previousblockhash": block.previous} if block.height else {}
     following = chain.following(block)
-    return links if following is None else links | {"nextblockhash": following.hash}
+    return names if following is None else names | {"nextblockhash": following.hash}
 
 
 def _kind(block: Block) -> dict[str, Json]:
@@ -109,7 +120,7 @@ def _block(chain: Chain, block: Block, *, whole: bool) -> dict[str, Json]:
             "blocktype": "minted" if block.minted else "mined",
             "valuePools": [_pool("sprout"), _pool("sapling")],
         }
-        | _links(chain, block)
+        | links(chain, block)
         | {"proofroot": proofroot(chain, block), "prevmmrroot": block.field("mmr").hex()}
     )
 
@@ -154,7 +165,7 @@ def _header(chain: Chain, block: Block) -> dict[str, Json]:
             "previousstateroot": block.field("previousstateroot").hex(),
             "blockmmrroot": block.field("mmr").hex(),
         }
-        | _links(chain, block)
+        | links(chain, block)
     )
 
 

@@ -2,49 +2,41 @@
 
 from typing import Final
 
+from verus_gateway.simulator import base58
 from verus_gateway.simulator.blocks import Block
 from verus_gateway.simulator.chain import Chain
 from verus_gateway.simulator.commands import (
     DESERIALIZATION_ERROR,
     INVALID_ADDRESS_OR_KEY,
-    INVALID_PARAMETER,
-    TYPE_ERROR,
     Command,
-    Family,
     Node,
     RpcError,
+    check_types,
     given,
+    hash_named,
     integer,
-    text,
 )
 from verus_gateway.simulator.mempool import Refused
+from verus_gateway.simulator.scripts import assembly, payee
 from verus_gateway.simulator.transactions import (
     VERSION,
     VERSION_GROUP,
     Input,
     Transaction,
-    assembly,
-    payee,
     read,
 )
-from verus_gateway.simulator.univalue import Json, Number, amount
+from verus_gateway.simulator.univalue import Json, amount
 
 NOT_FOUND: Final = "No information available about transaction"
-_HEX: Final = frozenset("0123456789abcdefABCDEF")
-_TYPES: Final = {
-    type(None): "null",
-    bool: "bool",
-    Number: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
-}
 
 
 def script_members(script: bytes) -> dict[str, Json]:
     """Describe an output's script."""
     address = payee(script)
-    kind = "nonstandard" if address is None else "pubkeyhash"
+    kinds = {base58.KEY_HASH: "pubkeyhash", base58.SCRIPT_HASH: "scripthash"}
+    kind = "nonstandard"
+    if address is not None:
+        kind = kinds.get(base58.decode(address)[0], "cryptocondition")
     shape: dict[str, Json] = {"type": kind, "spendableoutput": address is not None}
     if address is not None:
         shape |= {"reqSigs": 1, "addresses": [address]}
@@ -112,12 +104,9 @@ def _place(chain: Chain, block: Block) -> dict[str, Json]:
 
 def getrawtransaction(node: Node, params: list[Json]) -> Json:
     """Return a transaction from the memory pool or a block, as hex or as an object."""
-    txid = params[0] if isinstance(params[0], str) else ""
-    if not txid or not set(txid) <= _HEX:
-        message = f"parameter 1 must be hexadecimal string (not '{txid}')"
-        raise RpcError(INVALID_PARAMETER, message)
+    txid = hash_named(params[0], "parameter 1")
     verbose = given(params, 1) and integer(params[1]) != 0
-    found = node.chain.find(txid.lower())
+    found = node.chain.find(txid)
     if found is None:
         raise RpcError(INVALID_ADDRESS_OR_KEY, NOT_FOUND)
     transaction, block = found
@@ -129,71 +118,70 @@ def getrawtransaction(node: Node, params: list[Json]) -> Json:
 
 def decoderawtransaction(node: Node, params: list[Json]) -> Json:
     """Describe a transaction given as hex."""
-    return transaction_members(node.chain, _decode(_typed(params)))
+    check_types(params, str, bool)
+    return transaction_members(node.chain, decode(params[0]))
 
 
 def sendrawtransaction(node: Node, params: list[Json]) -> Json:
     """Put a transaction into the memory pool and return its id."""
-    transaction = _decode(_typed(params))
+    check_types(params, str, bool)
+    transaction = decode(params[0])
     try:
         return node.chain.send(transaction, now=node.now())
     except Refused as refused:
         raise RpcError(refused.code, refused.message) from None
 
 
-def _typed(params: list[Json]) -> str:
-    for value, expected in zip(params, (str, bool), strict=False):
-        if not isinstance(value, expected):
-            kinds = f"Expected type {_TYPES[expected]}, got {_TYPES[type(value)]}"
-            raise RpcError(TYPE_ERROR, kinds)
-    return text(params[0])
+def decode(digits: str) -> Transaction:
+    """Read a transaction given as hex.
 
-
-def _decode(digits: str) -> Transaction:
+    Raises:
+        RpcError: -22 where it is none.
+    """
     try:
         return read(bytes.fromhex(digits))
     except ValueError:
         raise RpcError(DESERIALIZATION_ERROR, "TX decode failed") from None
 
 
-FAMILY: Final = Family(
-    "rawtransactions",
-    (
-        Command(
-            name="decoderawtransaction",
-            usage='"hexstring"',
-            does="Returns a JSON object representing the serialized, hex-encoded transaction.",
-            takes=(('"hexstring"', "(string, required) the transaction"),),
-            least=1,
-            most=1,
-            example='"hexstring"',
-            run=decoderawtransaction,
+COMMANDS: Final = (
+    Command(
+        name="decoderawtransaction",
+        usage='"hexstring" ( iswitness )',
+        does="Returns a JSON object representing the serialized, hex-encoded transaction.",
+        takes=(
+            ('"hexstring"', "(string, required) the transaction"),
+            ("iswitness", "(boolean, optional) without effect"),
         ),
-        Command(
-            name="getrawtransaction",
-            usage='"txid" ( verbose )',
-            does="Returns the raw transaction data: hex, or an object where verbose is not 0.",
-            takes=(
-                ('"txid"', "(string, required) the transaction id"),
-                ("verbose", "(numeric, optional, default=0) 0 for hex, other for an object"),
-            ),
-            least=1,
-            most=2,
-            example='"mytxid" 1',
-            run=getrawtransaction,
+        least=1,
+        most=2,
+        example='"hexstring"',
+        run=decoderawtransaction,
+    ),
+    Command(
+        name="getrawtransaction",
+        usage='"txid" ( verbose )',
+        does="Returns the raw transaction data: hex, or an object where verbose is not 0.",
+        takes=(
+            ('"txid"', "(string, required) the transaction id"),
+            ("verbose", "(numeric, optional, default=0) 0 for hex, other for an object"),
         ),
-        Command(
-            name="sendrawtransaction",
-            usage='"hexstring" ( allowhighfees )',
-            does="Submits a raw transaction (serialized, hex-encoded) to the node.",
-            takes=(
-                ('"hexstring"', "(string, required) the transaction"),
-                ("allowhighfees", "(boolean, optional, default=false) allow high fees"),
-            ),
-            least=1,
-            most=2,
-            example='"signedhex"',
-            run=sendrawtransaction,
+        least=1,
+        most=2,
+        example='"mytxid" 1',
+        run=getrawtransaction,
+    ),
+    Command(
+        name="sendrawtransaction",
+        usage='"hexstring" ( allowhighfees )',
+        does="Submits a raw transaction (serialized, hex-encoded) to the node.",
+        takes=(
+            ('"hexstring"', "(string, required) the transaction"),
+            ("allowhighfees", "(boolean, optional, default=false) allow high fees"),
         ),
+        least=1,
+        most=2,
+        example='"signedhex"',
+        run=sendrawtransaction,
     ),
 )

@@ -1,4 +1,4 @@
-"""Commands nobody outside should reach, here so that a test can see whether somebody did."""
+"""Commands about keys; what nobody outside should reach is here for tests of whether one did."""
 
 from typing import Final
 
@@ -10,7 +10,8 @@ from verus_gateway.simulator.commands import (
     RpcError,
     text,
 )
-from verus_gateway.simulator.transactions import pay
+from verus_gateway.simulator.methods.util import PASSPHRASE
+from verus_gateway.simulator.scripts import pay
 from verus_gateway.simulator.univalue import Json
 
 
@@ -27,6 +28,7 @@ def dumpprivkey(_node: Node, params: list[Json]) -> Json:
 FAMILY: Final = Family(
     "wallet",
     (
+        PASSPHRASE,
         Command(
             name="dumpprivkey",
             usage='"t-addr"',
