@@ -23,7 +23,7 @@ from verus_gateway.plugin import (
 )
 
 # The example exists on the simulated chain, so that whoever reads it can run it.
-EXAMPLE_ADDRESS = "RHVR1MP2epqJ4eyUQXEUteuZStCWRuuDt3"
+EXAMPLE_ADDRESS = "RCmEAsdzsbVVaA4qPcHc8xp294MVdYBTZB"
 EXAMPLE = {"addresses": [EXAMPLE_ADDRESS]}
 EXAMPLE_KEY = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
 EXAMPLE_SHIELDED = "zs1z7rejlpsa98s2rrrfkwmaxu53e4ue0ulcrw0h4x5g8jl04tak0d3mm47vdtahatqrlkngh9sly"

@@ -31,8 +31,8 @@ from verus_gateway.plugin import (
 )
 
 # The examples exist on the simulated chain, so that whoever reads them can run them.
-EXAMPLE_BLOCK = "10345dddd1d64e42acf6e9042dd0297991e2f7064b108b2ed03fe78157da4fc5"
-EXAMPLE_TXID = "533df29b9bfc5f4a676ad8f8726b25ccdb21f6e400d64bcf510e999a51bd4964"
+EXAMPLE_BLOCK = "908398d3289d5a2b5a966bff4eff676f09b00e5178b4605a3a32639ce60aa433"
+EXAMPLE_TXID = "730f6384a659f121d11eb60383218d10e02cd26fe6482911373c8ed999096bc9"
 
 # verusd wants a height as text; clients of the family send a number as often.
 HEIGHT_AS_TEXT = either(HEIGHT_TEXT, turned(HEIGHT, str))

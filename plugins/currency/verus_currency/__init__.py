@@ -38,20 +38,20 @@ HOUR = Stale(3600)
 # The examples exist on the simulated chain, so that whoever reads them can run them.
 EXAMPLE_CURRENCY = "VRSC"
 EXAMPLE_BASKET = "Bridge.vETH"
-EXAMPLE_ADDRESS = "RHVR1MP2epqJ4eyUQXEUteuZStCWRuuDt3"
+EXAMPLE_ADDRESS = "RCmEAsdzsbVVaA4qPcHc8xp294MVdYBTZB"
 EXAMPLE_PROOF_ROOT = {
     "version": 1,
     "type": 1,
     "systemid": EXAMPLE_CURRENCY,
     "height": 5,
     "stateroot": "00" * 32,
-    "blockhash": "10345dddd1d64e42acf6e9042dd0297991e2f7064b108b2ed03fe78157da4fc5",
+    "blockhash": "908398d3289d5a2b5a966bff4eff676f09b00e5178b4605a3a32639ce60aa433",
     "power": "00" * 32,
 }
 EXAMPLE_CHALLENGE = {"type": "vrsc::evidence.skipchallenge", "notarizationref": {}}
 EXAMPLE_IMPORTS = {
     "sourcesystemid": "vETH",
-    "notarizationtxid": "188b0912298cdc4d395c2b17c57d6dde537c31aaad5bd2b4d8d362f53f32055c",
+    "notarizationtxid": "fa9e8a00dbf34a9239bbc2a27b507e8865a86726eb4b328a488057fe36d730bf",
     "notarizationtxoutnum": 0,
     "exports": [],
 }

@@ -14,7 +14,7 @@ from verus_gateway.plugin import (
     required,
 )
 
-EXAMPLE = "533df29b9bfc5f4a676ad8f8726b25ccdb21f6e400d64bcf510e999a51bd4964"
+EXAMPLE = "730f6384a659f121d11eb60383218d10e02cd26fe6482911373c8ed999096bc9"
 DEPTH = integer("a number of confirmations", low=1, high=1000)
 
 

@@ -33,11 +33,11 @@ from verus_identity.objects import BOUND, DEFINITION, LOCK, REGISTRATION, SIGNED
 
 # The examples exist on the simulated chain, so that whoever reads them can run them.
 EXAMPLE_IDENTITY = "alice@"
-EXAMPLE_ADDRESS = "RHVR1MP2epqJ4eyUQXEUteuZStCWRuuDt3"
+EXAMPLE_ADDRESS = "RCmEAsdzsbVVaA4qPcHc8xp294MVdYBTZB"
 EXAMPLE_SIGNATURE = "H" + "A" * 86 + "="
 EXAMPLE_DEFINITION = {"name": "alice", "primaryaddresses": [EXAMPLE_ADDRESS]}
 EXAMPLE_REGISTRATION = {
-    "txid": "188b0912298cdc4d395c2b17c57d6dde537c31aaad5bd2b4d8d362f53f32055c",
+    "txid": "fa9e8a00dbf34a9239bbc2a27b507e8865a86726eb4b328a488057fe36d730bf",
     "namereservation": {"name": "carol", "salt": "ab" * 32, "referral": ""},
     "identity": {"name": "carol", "primaryaddresses": [EXAMPLE_ADDRESS], "minimumsignatures": 1},
 }
