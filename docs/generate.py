@@ -17,12 +17,14 @@ from verus_gateway import config, errors, plugin, registry, tokens
 from verus_gateway.app import Gateway
 from verus_gateway.bearer import BearerTokens
 from verus_gateway.breaker import Change
-from verus_gateway.config import AuthConfig, Config, Secret, VerusConfig
+from verus_gateway.config import AuthConfig, CacheConfig, Config, Secret, VerusConfig
 from verus_gateway.config.tree import tables_of
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
 from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry
+from verus_gateway.shared.answers import OUTCOMES
+from verus_gateway.shared.faults import Fault
 
 DOCS: Final = Path(__file__).parent
 MARK: Final = "<!-- Written by docs/generate.py from the code: change the code, then run it. -->"
@@ -160,6 +162,8 @@ _LABELS: Final = (
     ("`rate_class`", "a [rate class](../operating.md#limits) of the configuration"),
     ("`bound`", "`rate`, `concurrency` (a caller's calls at once), `load` (all calls at once)"),
     ("`kind`", "`named` (callers with credentials) or `stranger` (addresses)"),
+    ("`outcome` of Redis", ", ".join(code(outcome) for outcome in OUTCOMES)),
+    ("`cause`", ", ".join(code(fault) for fault in get_args(Fault))),
     ("`state`", "`closed`, `open`, `half_open`"),
     ("`flaw`", ", ".join(code(flaw) for flaw in get_args(tokens.Flaw))),
     ("`status`", "an HTTP status"),
@@ -171,7 +175,8 @@ def _sample() -> str:
     """Return the metrics of a gateway that was never started, with one of each counted."""
     settings = VerusConfig(rpc_user="user", rpc_password=Secret("none"))
     auth = AuthConfig(issuer="https://tokens.example", jwks_url="https://tokens.example/jwks")
-    gateway = Gateway(Config(verus=settings, auth=auth), _offered())
+    kept = CacheConfig(redis_url=Secret("redis://localhost"))
+    gateway = Gateway(Config(verus=settings, auth=auth, cache=kept), _offered())
     bearer = gateway.access.tokens
     if isinstance(bearer, BearerTokens):
         bearer.flaws["expired"] += 1

@@ -17,6 +17,7 @@ from verus_gateway.app import Gateway
 from verus_gateway.config import (
     AuthConfig,
     BreakerConfig,
+    CacheConfig,
     Config,
     MetricsConfig,
     RateLimitConfig,
@@ -91,6 +92,8 @@ class Plan:
         offered: Rows beside the installed ones.
         chains: Further chains, by name, with settings of their simulators.
         wait: Whether to wait until the tip is known.
+        cache: The gateway's cache table.
+        beside: The simulator of a stack that is there already, to share it.
     """
 
     simulator: Settings | None = None
@@ -105,6 +108,8 @@ class Plan:
     offered: tuple[Method, ...] = ()
     chains: Mapping[str, Settings] = field(default_factory=dict)
     wait: bool = True
+    cache: CacheConfig = field(default_factory=CacheConfig)
+    beside: Simulator | None = None
 
 
 StartStack = Callable[..., Awaitable[Stack]]
@@ -117,8 +122,9 @@ async def start() -> AsyncIterator[StartStack]:
 
         async def started(**members: Any) -> Stack:
             plan = Plan(**members)
-            simulator = Simulator(plan.simulator or simulated())
-            await stack.enter_async_context(simulator)
+            simulator = plan.beside or Simulator(plan.simulator or simulated())
+            if plan.beside is None:
+                await stack.enter_async_context(simulator)
             others = {name: Simulator(settings) for name, settings in plan.chains.items()}
             for other in others.values():
                 await stack.enter_async_context(other)
@@ -165,6 +171,7 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         server=plan.server,
         rate_limit=plan.rates,
         metrics=MetricsConfig(enabled=plan.metrics),
+        cache=plan.cache,
         auth=plan.auth or AuthConfig(anonymous_scopes=plan.scopes),
     )
 

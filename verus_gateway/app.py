@@ -21,6 +21,7 @@ from verus_gateway.limits import DEFAULT, Allowance, Limiter, unlimited
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
+from verus_gateway.shared.port import Shared
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
@@ -67,6 +68,7 @@ class Gateway:
         settings = {config.verus.chain: config.verus, **config.chains}
         self.discovery = Discovery([row.method for row in methods], list(settings))
         room = config.cache.max_size // len(settings)
+        self.store = _store(config)
         self.chains = {
             name: Chain(
                 name,
@@ -75,6 +77,7 @@ class Gateway:
                 room=room,
                 methods=methods,
                 discover=self.discovery.document,
+                share=self.store.answers if self.store else None,
             )
             for name, verus in settings.items()
         }
@@ -90,8 +93,10 @@ class Gateway:
                     "Times the event loop stood still",
                     lambda: self.watchdog.blocked,
                 ),
+                **(self.store.readings() if self.store else {}),
             },
-            lambda: self.access.flaws,
+            flaws=lambda: self.access.flaws,
+            tallies=self.store.tallies() if self.store else {},
         )
 
     @property
@@ -131,12 +136,15 @@ class Gateway:
     def facts(self) -> tuple[dict[str, Facts], dict[str, Any]]:
         """Return what health is judged by, chain by chain, and what is told beside it."""
         lag = self.watchdog.lag
+        alone = self.store.alone() if self.store else ""
         facts = {
-            name: chain.facts(draining=self.drain.draining, lag=lag)
+            name: chain.facts(draining=self.drain.draining, lag=lag, alone=alone)
             for name, chain in self.chains.items()
         }
         details: dict[str, Any] = {"version": verus_gateway.__version__}
         details |= self.chain.details(facts[self.chain.name])
+        if self.store:
+            details["redis"] = self.store.details()
         if len(self.chains) > 1:
             details["chains"] = {
                 name: chain.details(facts[name]) for name, chain in self.chains.items()
@@ -153,6 +161,8 @@ class Gateway:
 
     async def _chains_running(self, _: web.Application) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            if self.store:
+                await stack.enter_async_context(self.store.running())
             for chain in self.chains.values():
                 await stack.enter_async_context(chain.running(self.config.server.shutdown_timeout))
             yield
@@ -178,6 +188,14 @@ def load(config: Config) -> Gateway:
         PluginError: a plugin is broken.
     """
     return Gateway(config, registry.load(registry.installed(), config.security.wallet_methods))
+
+
+def _store(config: Config) -> Shared | None:
+    if not config.cache.redis_url:
+        return None
+    from verus_gateway.shared.store import Store  # noqa: PLC0415  one instance loads no redis
+
+    return Store(config.cache)
 
 
 def _limits(config: Config) -> Limits:

@@ -12,11 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
-from verus_gateway.plugin import Method, Stale, Ttl, UntilBlock
+from verus_gateway.plugin import Fallback, Method, Stale, Ttl, UntilBlock
 
 Clock: TypeAlias = Callable[[], float]
+T = TypeVar("T")
 
 OVERHEAD: Final = 300
 """Bytes that an entry costs beside its key and value, measured on CPython 3.11."""
@@ -53,6 +54,51 @@ class Entry:
     branch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What is asked of the tier behind memory.
+
+    Attributes:
+        key: The call's key.
+        tip: The hash of the newest block heard of.
+        fresh: Tells whether an entry may be served.
+        patience: Seconds to wait for another instance's answer, at most.
+    """
+
+    key: bytes
+    tip: str
+    fresh: Callable[[Entry], bool]
+    patience: float
+
+
+class Behind(Protocol):
+    """The tier behind memory: what several instances keep together.
+
+    It never raises for a reason of its own; what it does not have is asked of verusd.
+    """
+
+    async def bring(
+        self, want: Want, ask: Callable[[], Coroutine[None, None, Entry]]
+    ) -> tuple[Entry, bool]:
+        """Return an entry that may be served, and whether it was kept already.
+
+        Where it was not, one instance runs *ask*, whose errors are raised.
+        """
+        ...
+
+    async def find(self, key: bytes) -> Entry | None:
+        """Return what is kept, however old."""
+        ...
+
+    def keep(self, key: bytes, entry: Entry, seconds: float) -> None:
+        """Have *entry* kept for *seconds*, at some time soon."""
+        ...
+
+    def drop(self, key: bytes) -> None:
+        """Have the answer at *key* forgotten, at some time soon."""
+        ...
+
+
 def key(chain: str, method: str, params: bytes) -> bytes:
     """Return the key of a call; *params* is its canonical text, never empty."""
     return b"%b\0%b\0%b" % (chain.encode(), method.encode(), params)
@@ -65,6 +111,7 @@ class Cache:
         max_size: Bytes of keys, values and overhead, at most.
         max_entry_size: Bytes of one value, at most; larger answers are not kept.
         tip_max_age: Seconds for which a `TIP` answer is served at most.
+        forever: Seconds for which the tier behind keeps an answer that is good for ever.
         clock: Seconds, monotonic.
     """
 
@@ -74,11 +121,13 @@ class Cache:
         max_size: int,
         max_entry_size: int,
         tip_max_age: float,
+        forever: float = 86_400.0,
         clock: Clock = monotonic,
     ) -> None:
         self._max_size = max_size
         self._max_entry_size = max_entry_size
         self._tip_max_age = tip_max_age
+        self._forever = forever
         self._clock = clock
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self.size = 0
@@ -137,6 +186,12 @@ class Cache:
         """Tell whether *entry* may stand in while verusd is away."""
         return isinstance(method.fallback, Stale) and self.age(entry) <= method.fallback.within
 
+    def lasts(self, ttl: Ttl, fallback: Fallback) -> float:
+        """Return the seconds for which an answer is of use, fresh or as a fallback."""
+        good = min(ttl.within, self._tip_max_age) if isinstance(ttl, UntilBlock) else ttl
+        within = fallback.within if isinstance(fallback, Stale) else 0.0
+        return min(max(good, within), self._forever)
+
     def drop(self, key: bytes) -> None:
         """Forget the answer at *key*, if there is one."""
         entry = self._entries.pop(key, None)
@@ -148,24 +203,24 @@ def _cost(key: bytes, entry: Entry) -> int:
     return len(key) + len(entry.value) + OVERHEAD
 
 
-class _Flight:
+class _Flight(Generic[T]):
     __slots__ = ("passengers", "task")
 
-    def __init__(self, task: "asyncio.Task[Entry]") -> None:
+    def __init__(self, task: "asyncio.Task[T]") -> None:
         self.task = task
         self.passengers = 0
 
 
-class Flights:
+class Flights(Generic[T]):
     """Equal calls that are under way at the same time become one."""
 
     def __init__(self) -> None:
-        self._flights: dict[object, _Flight] = {}
+        self._flights: dict[object, _Flight[T]] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def join(self, key: object, start: Callable[[], Coroutine[None, None, Entry]]) -> Entry:
+    async def join(self, key: object, start: Callable[[], Coroutine[None, None, T]]) -> T:
         """Return what the flight for *key* brings, starting it if there is none.
 
         A passenger who leaves does not end it for the others; when the last one has left,
@@ -185,7 +240,7 @@ class Flights:
                 self._flights.pop(key, None)
                 flight.task.cancel()
 
-    def _landed(self, key: object, task: "asyncio.Task[Entry]") -> None:
+    def _landed(self, key: object, task: "asyncio.Task[T]") -> None:
         flight = self._flights.get(key)
         if flight is not None and flight.task is task:
             del self._flights[key]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verus_gateway.breaker import Breaker, Change, Rules
-from verus_gateway.cache import Cache
+from verus_gateway.cache import Behind, Cache
 from verus_gateway.config import CacheConfig, VerusConfig
 from verus_gateway.daemon import Credentials, HttpDaemon
 from verus_gateway.dialect import Question
@@ -42,6 +42,7 @@ class Chain:
         room: Bytes of the cache that are its own.
         methods: What is offered.
         discover: The OpenRPC document for the scopes of a caller.
+        share: Makes the tier behind the cache, where several instances share one.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Chain:
         room: int,
         methods: Registry,
         discover: Callable[[frozenset[str]], bytes],
+        share: Callable[[Tip], Behind] | None = None,
     ) -> None:
         self.name = name
         self.counts = ChainCounts()
@@ -72,6 +74,7 @@ class Chain:
             max_size=room,
             max_entry_size=min(kept.max_entry_size, room),
             tip_max_age=kept.tip_max_age,
+            forever=kept.default_ttl,
         )
         self.pipeline = Pipeline(
             methods,
@@ -82,6 +85,7 @@ class Chain:
             timeout=verus.request_timeout,
             fresh=kept.enabled,
             discover=discover,
+            behind=share and share(self.tip),
         )
         self._listen()
 
@@ -104,7 +108,7 @@ class Chain:
                 await self.pipeline.drain(patience)
                 await ended(task)
 
-    def facts(self, *, draining: bool, lag: float) -> Facts:
+    def facts(self, *, draining: bool, lag: float, alone: str = "") -> Facts:
         """Return what health is judged by."""
         block = self.tip.block
         return Facts(
@@ -117,6 +121,7 @@ class Chain:
             block_age=time.time() - block.time if block else None,
             stranger=self.tip.stranger,
             lag=lag,
+            alone=alone,
         )
 
     def details(self, facts: Facts) -> dict[str, Any]:

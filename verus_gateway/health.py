@@ -31,6 +31,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             where that is in the future.
         lag: Seconds by which the event loop is late.
         stranger: How the daemon is not the one it should be, "" where it is.
+        alone: Why this instance shares nothing with others, "" where it does or should not.
     """
 
     draining: bool
@@ -42,11 +43,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     block_age: float | None
     lag: float
     stranger: str = ""
+    alone: str = ""
 
 
 def judge(facts: Facts) -> tuple[Status, list[str]]:
     """Return the status and a warning for each thing that is not as it should be."""
     warnings = list(_warnings(facts))
+    if facts.alone:
+        warnings.append(f"this instance stands alone: {facts.alone}")
     if facts.draining:
         return "unhealthy", ["shutting down", *warnings]
     if facts.stranger:

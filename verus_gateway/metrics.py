@@ -13,6 +13,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, get_args
 
 from aioprometheus.collectors import Counter, Gauge, Histogram, Registry
@@ -131,6 +132,7 @@ def code_label(code: int) -> str:
 
 Reading: TypeAlias = Callable[[], float]
 Readings: TypeAlias = Mapping[str, tuple[str, Reading]]
+Tallies: TypeAlias = Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]
 Labels: TypeAlias = dict[str, str]
 
 
@@ -143,6 +145,7 @@ class Metrics:
         chains: From chain name to its counts and to what is read at scrape time.
         process: What is read of the process; a name in ``_total`` is a counter, others gauges.
         flaws: How many tokens were refused, by what was wrong with them.
+        tallies: What is counted by a word: name, help, the word's label and how to read it.
     """
 
     def __init__(
@@ -151,10 +154,13 @@ class Metrics:
         limiter: Limiter,
         chains: Mapping[str, tuple[ChainCounts, Readings]],
         process: Readings,
+        *,
         flaws: Callable[[], Mapping[str, int]] = dict,
+        tallies: Tallies = MappingProxyType({}),
     ) -> None:
         self._http = http
         self._limiter = limiter
+        self._tallies = tallies
         self._chains = chains
         self._process = process
         self._flaws = flaws
@@ -170,6 +176,7 @@ class Metrics:
             self._chain_readings,
             self._limits,
             self._of_process,
+            self._by_words,
         ):
             fill(registry)
         return bytes(text.TextFormatter().marshall(registry))
@@ -296,6 +303,15 @@ class Metrics:
             _gauge(registry, name, help).set({}, value)
         info = _gauge(registry, "verus_gateway_info", "The version that runs")
         info.set({"version": verus_gateway.__version__}, 1)
+
+    def _by_words(self, registry: Registry) -> None:
+        for name, (help, label, read) in self._tallies.items():
+            _counter(
+                registry,
+                f"verus_gateway_{name}",
+                help,
+                (({label: word}, number) for word, number in read().items()),
+            )
 
 
 def _counter(

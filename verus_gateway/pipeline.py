@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Final, Literal, TypeAlias
 
@@ -11,7 +11,7 @@ import msgspec
 
 from verus_gateway import cache, rpc
 from verus_gateway.auth import Caller
-from verus_gateway.cache import Cache, Entry, Flights
+from verus_gateway.cache import Behind, Cache, Entry, Flights, Want
 from verus_gateway.dialect import Verusd
 from verus_gateway.errors import DaemonUnavailable, InternalError, RpcError
 from verus_gateway.guard import Line
@@ -73,6 +73,7 @@ class Pipeline:
         daemon: The guarded way to verusd.
         chain: The chain's name, part of every key.
         timeout: Seconds for a call, from here to its answer.
+        behind: The tier behind memory, where there is one.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Pipeline:
         timeout: float,
         fresh: bool = True,
         discover: Callable[[frozenset[str]], bytes],
+        behind: Behind | None = None,
     ) -> None:
         self._methods = methods
         self._cache = kept
@@ -95,7 +97,8 @@ class Pipeline:
         self._timeout = timeout
         self._fresh = fresh
         self._discover = discover
-        self._flights = Flights()
+        self._behind = behind
+        self._flights: Flights[Answer] = Flights()
         self._writes: set[asyncio.Task[Entry]] = set()
 
     async def answer(self, call: Call, caller: Caller) -> Answer:
@@ -140,10 +143,9 @@ class Pipeline:
     async def fetch(self, miss: Miss) -> Answer:
         """Ask the daemon; while it is away, fall back as the row says."""
         try:
-            entry = await self._asked(miss)
+            return await self._asked(miss)
         except DaemonUnavailable as error:
-            return self._fall_back(miss, error)
-        return Answer(entry.value, "daemon")
+            return await self._fall_back(miss, error)
 
     def label(self, name: str) -> str:
         """Return the metrics label for a method's name, whoever wrote it."""
@@ -158,13 +160,30 @@ class Pipeline:
         if self._writes:
             await asyncio.wait(self._writes, timeout=seconds)
 
-    def _asked(self, miss: Miss) -> Coroutine[None, None, Entry]:
+    async def _asked(self, miss: Miss) -> Answer:
         if not miss.method.retry:
-            return self._to_its_end(miss)
+            return Answer((await self._to_its_end(miss)).value, "daemon")
         if miss.method.ttl == 0:
-            return self._ask(miss)
+            return Answer((await self._ask(miss)).value, "daemon")
         # Under one tip only: who calls after a block must not get an answer from before.
-        return self._flights.join((miss.key, self._tip.newest), lambda: self._ask(miss))
+        return await self._flights.join((miss.key, self._tip.newest), lambda: self._brought(miss))
+
+    async def _brought(self, miss: Miss) -> Answer:
+        if self._behind is None or not self._fresh:
+            return Answer((await self._ask(miss)).value, "daemon")
+        ttl = miss.method.lasts(miss.params)
+        want = Want(
+            miss.key,
+            self._tip.newest,
+            lambda entry: self._cache.fresh(ttl, entry, self._tip),
+            self._timeout / 2,
+        )
+        entry, kept = await self._behind.bring(want, lambda: self._ask(miss))
+        if entry.value != rpc.NULL:
+            self._cache.keep(miss.key, entry)
+        if kept:
+            return Answer(entry.value, "cache", self._cache.age(entry))
+        return Answer(entry.value, "daemon")
 
     async def _to_its_end(self, miss: Miss) -> Entry:
         # A write that was begun is seen through, also when its caller goes away.
@@ -185,8 +204,14 @@ class Pipeline:
         entry = Entry(value, at, tip, branch)
         if value == rpc.NULL:  # "not found yet" must not hide what comes, nor what was outlive it
             self._cache.drop(miss.key)
+            if self._behind is not None:
+                self._behind.drop(miss.key)
         elif miss.key:
             self._cache.keep(miss.key, entry)
+            if self._behind is not None:
+                ttl = miss.method.lasts(miss.params)
+                lasts = self._cache.lasts(ttl, miss.method.fallback)
+                self._behind.keep(miss.key, entry, lasts)
         return entry
 
     async def _run(self, method: Method, params: Params) -> bytes:
@@ -203,11 +228,13 @@ class Pipeline:
         except Exception as error:
             raise _incident(method, error) from error
 
-    def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
+    async def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
         fallback = miss.method.fallback
         if isinstance(fallback, Constant):
             return Answer(rpc.encode(fallback.value), "default")
         kept = self._cache.find(miss.key) if miss.key else None
+        if kept is None and miss.key and self._behind is not None:
+            kept = await self._behind.find(miss.key)
         if kept is not None and self._cache.usable(miss.method, kept):
             return Answer(kept.value, "stale", self._cache.age(kept))
         raise error

@@ -21,7 +21,10 @@ Clock: TypeAlias = Callable[[], float]
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 REMEMBERED: Final = 64
-"""Hashes that were the tip: an announcement that comes late must not bring one back."""
+"""Hashes that were the tip: an announcement that comes late must not bring one back.
+
+As many are known to be on the branch of the newest block.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class Tip:
         self._confirmed_at: float | None = None
         self._hash = ""
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
+        self._line: deque[str] = deque(maxlen=REMEMBERED)
         self._wake = asyncio.Event()
         self._heard = 0
         self._away_listeners: list[Callable[[RpcError | None], None]] = []
@@ -139,6 +143,10 @@ class Tip:
             self._turn_to(hash)
             self._confirmed_at = self._clock()
         self._wake.set()
+
+    def on_branch(self, hash: str) -> bool:
+        """Tell whether the block *hash* is known to be below the newest one, or is it."""
+        return hash == self._hash or hash in self._line
 
     def doubt(self) -> None:
         """Take the tip as unconfirmed until the next poll that succeeds."""
@@ -207,6 +215,9 @@ class Tip:
         self.block = new
         self.moved_at = self._clock()
         self.branch += reorg
+        if reorg:
+            self._line.clear()
+        self._line += (new.previous, new.hash)
         for listener in self._listeners:
             listener(Step(old, new, reorg))
 

@@ -281,3 +281,73 @@ def test_what_is_no_network_of_proxies_is_named(faults: Faults, network: str, fa
 )
 def test_a_rate_class_that_cannot_be_meant_is_named(faults: Faults, text: str, fault: str) -> None:
     assert faults(verus() + text) == [f"rate_limit.{fault}"]
+
+
+# ---------------------------------------------------------------- redis
+
+LITERAL = '[cache]\nredis_url = "redis://u:hunter2hunter2hunter2@h"\n'
+
+
+def test_a_url_of_redis_without_a_password_is_no_secret(faults: Faults) -> None:
+    text = '[verus]\nrpc_user = "u"\nrpc_password = "${P}"\n[cache]\nredis_url = "redis://h"'
+
+    assert faults(text, 0o644, P=STRONG) == []
+
+
+def test_a_url_of_redis_with_a_password_is_a_secret(faults: Faults) -> None:
+    text = f'[verus]\nrpc_user = "u"\nrpc_password = "${{P}}"\n{LITERAL}'
+
+    assert faults(text, 0o644, P=STRONG) == [
+        "cache.redis_url: stands in a file that everybody may read (chmod 600)"
+    ]
+    assert faults(text, 0o600, P=STRONG) == []
+
+
+def test_a_url_that_is_none_is_named_without_its_password(faults: Faults) -> None:
+    text = verus() + '[cache]\nredis_url = "redis://u:hunter2@h/x"'
+
+    assert faults(text) == ["cache.redis_url: a database is a number"]
+
+
+def test_a_secret_of_redis_is_a_real_one(faults: Faults) -> None:
+    text = verus() + '[cache]\nredis_url = "redis://h"\nredis_secret = "changeme"'
+
+    [fault] = faults(text)
+
+    assert fault.startswith("cache.redis_secret: is a placeholder")
+
+
+def test_what_belongs_to_redis_needs_one(faults: Faults, tmp_path: Path) -> None:
+    text = f'[cache]\nredis_secret = "{STRONG}"\nredis_password_file = "{tmp_path}/none"'
+
+    assert faults(verus() + text) == [
+        "cache.redis_password_file: there is no cache.redis_url",
+        "cache.redis_secret: there is no cache.redis_url",
+        f"cache.redis_password_file: {tmp_path}/none is no file",
+    ]
+
+
+def test_a_password_comes_from_one_place_and_files_are_there(
+    faults: Faults, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text(STRONG)
+    password.chmod(0o600)
+    url = 'redis_url = "rediss://u:hunter2hunter2hunter2@h?ca=/none.pem"'
+    text = f'[cache]\n{url}\nredis_password_file = "{password}"'
+
+    assert faults(verus() + text) == [
+        "cache.redis_url: holds a password, and a file with one is given as well",
+        "cache.redis_url: /none.pem is no file",
+    ]
+
+
+def test_a_weak_password_in_a_file_for_redis_is_named(faults: Faults, tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("short")
+    password.chmod(0o600)
+    text = f'[cache]\nredis_url = "redis://h"\nredis_password_file = "{password}"'
+
+    [fault] = faults(verus() + text)
+
+    assert fault == "cache.redis_password_file: is shorter than 16 characters"

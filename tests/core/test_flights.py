@@ -36,7 +36,7 @@ async def turn() -> None:
 
 
 async def test_equal_calls_are_one_flight() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     joined = [asyncio.create_task(flights.join("k", flight)) for _ in range(5)]
     await turn()
 
@@ -48,7 +48,7 @@ async def test_equal_calls_are_one_flight() -> None:
 
 
 async def test_other_keys_are_other_flights() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     flight.gate.set()
 
     await asyncio.gather(flights.join("a", flight), flights.join("b", flight))
@@ -57,7 +57,7 @@ async def test_other_keys_are_other_flights() -> None:
 
 
 async def test_a_flight_that_has_landed_is_not_joined_again() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     flight.gate.set()
 
     first = await flights.join("k", flight)
@@ -67,7 +67,7 @@ async def test_a_flight_that_has_landed_is_not_joined_again() -> None:
 
 
 async def test_a_cancelled_first_caller_does_not_fail_the_others() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     first, second = (asyncio.create_task(flights.join("k", flight)) for _ in range(2))
     await turn()
 
@@ -80,7 +80,7 @@ async def test_a_cancelled_first_caller_does_not_fail_the_others() -> None:
 
 
 async def test_the_last_to_leave_cancels_the_flight() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     joined = [asyncio.create_task(flights.join("k", flight)) for _ in range(2)]
     await turn()
 
@@ -95,7 +95,7 @@ async def test_the_last_to_leave_cancels_the_flight() -> None:
 
 
 async def test_a_flight_that_was_left_is_not_joined() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     gone = asyncio.create_task(flights.join("k", flight))
     await turn()
     gone.cancel()
@@ -111,7 +111,7 @@ async def test_a_flight_that_was_left_is_not_joined() -> None:
 
 
 async def test_an_error_reaches_every_passenger_and_is_not_kept() -> None:
-    flights, flight = Flights(), Flight()
+    flights, flight = Flights[Entry](), Flight()
     flight.error = Refused("no")
     flight.gate.set()
 
@@ -133,7 +133,7 @@ async def test_an_error_that_nobody_waits_for_any_more_is_seen() -> None:
 
     unseen: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
-    flights = Flights()
+    flights: Flights[Entry] = Flights()
     joined = asyncio.create_task(flights.join("k", fails_when_it_is_cancelled))
     await turn()
 
@@ -147,7 +147,7 @@ async def test_an_error_that_nobody_waits_for_any_more_is_seen() -> None:
 
 
 async def test_a_landing_leaves_a_newer_flight_alone() -> None:
-    flights, old, new = Flights(), Flight(), Flight()
+    flights, old, new = Flights[Entry](), Flight(), Flight()
     gone = asyncio.create_task(flights.join("k", old))
     await turn()
     gone.cancel()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from verus_gateway.config import access, issuers
+from verus_gateway.config import access, issuers, sharing
 from verus_gateway.config.tree import CHAIN_NAME, Config, VerusConfig
 
 SHORTEST_SECRET: Final = 16
@@ -15,7 +15,9 @@ PLACEHOLDERS: Final = re.compile(
     re.IGNORECASE,
 )
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret"})
+SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret", "redis_secret"})
+URL_KEYS: Final = frozenset({"redis_url"})
+"""Keys whose value is a secret where it holds a password."""
 MOUNTED: Final = Path("/run/secrets")
 """Where container engines mount secrets: readable by all, but all is one user there."""
 
@@ -37,6 +39,7 @@ def contradictions(config: Config) -> Iterator[str]:
     if config.cache.max_entry_size > config.cache.max_size:
         yield "cache.max_entry_size: is over cache.max_size"
     yield from access.contradictions(config)
+    yield from sharing.contradictions(config.cache)
 
 
 def _of_daemon(table: str, verus: VerusConfig) -> Iterator[str]:
@@ -79,14 +82,23 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
     if "admin" in config.auth.anonymous_scopes:
         yield "auth.anonymous_scopes: admin is for nobody without a token"
     yield from issuers.weaknesses(config.auth)
-    secret = config.security.blocknotify_secret
-    if secret:
-        yield from _weak("security.blocknotify_secret", secret.reveal())
+    yield from _weak_secrets(config)
     for table, verus in _daemons(config):
         yield from _weak_password(table, verus)
     for key in _literal_secrets(document, ""):
         if _readable_by_all(path):
             yield f"{key}: stands in a file that everybody may read (chmod 600)"
+
+
+def _weak_secrets(config: Config) -> Iterator[str]:
+    for key, secret in (
+        ("security.blocknotify_secret", config.security.blocknotify_secret),
+        ("cache.redis_secret", config.cache.redis_secret),
+    ):
+        if secret:
+            yield from _weak(key, secret.reveal())
+    if config.cache.redis_password_file:
+        yield from _weak_file("cache.redis_password_file", Path(config.cache.redis_password_file))
 
 
 def _weak_password(table: str, verus: VerusConfig) -> Iterator[str]:
@@ -117,7 +129,9 @@ def _literal_secrets(table: Mapping[str, Any], where: str) -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _literal_secrets(value, f"{where}{key}.")
-        elif key in SECRET_KEYS and variable(value) is None:
+        elif variable(value) is None and (
+            key in SECRET_KEYS or (key in URL_KEYS and sharing.holds_password(value))
+        ):
             yield f"{where}{key}"
 
 

@@ -226,6 +226,27 @@ class CacheConfig(Struct, frozen=True, kw_only=True):
     tip_max_age: Annotated[
         float, Meta(gt=0, description="seconds an answer is served when no block arrives")
     ] = 120.0
+    default_ttl: Annotated[
+        float, Meta(gt=0, description="seconds Redis keeps an answer at most, good for ever or not")
+    ] = 86_400.0
+    redis_url: Annotated[
+        Secret, Meta(description="the Redis in which instances share answers; without one, none")
+    ] = Secret("")
+    redis_password_file: Annotated[
+        str, Meta(description="file that holds the password for `redis_url`")
+    ] = ""
+    redis_secret: Annotated[
+        Secret, Meta(description="seals what stands in Redis; the same for every instance")
+    ] = Secret("")
+    redis_prefix: Annotated[
+        str, Meta(pattern="^[A-Za-z0-9_.-]{1,32}$", description="first part of every name in Redis")
+    ] = "vg"
+    redis_timeout: Annotated[
+        float, Meta(gt=0, le=5, description="seconds that one operation of Redis may take")
+    ] = 0.05
+    redis_max_entry_size: Annotated[
+        int, Meta(ge=0, description="bytes of one answer kept in Redis")
+    ] = 1_048_576
 
 
 class LoggingConfig(Struct, frozen=True, kw_only=True):

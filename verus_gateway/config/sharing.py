@@ -1,0 +1,38 @@
+"""What the settings of a shared Redis must not say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from verus_gateway import redis_url
+from verus_gateway.config.tree import CacheConfig, Secret
+
+
+def contradictions(cache: CacheConfig) -> Iterator[str]:
+    """Yield what cannot be meant."""
+    if cache.redis_url:
+        yield from _of_url("cache.redis_url", cache.redis_url, cache.redis_password_file)
+    for key in ("redis_password_file", "redis_secret"):
+        if getattr(cache, key) and not cache.redis_url:
+            yield f"cache.{key}: there is no cache.redis_url"
+    if cache.redis_password_file and not Path(cache.redis_password_file).is_file():
+        yield f"cache.redis_password_file: {cache.redis_password_file} is no file"
+
+
+def holds_password(url: str) -> bool:
+    """Tell whether a URL is a secret."""
+    try:
+        return bool(redis_url.parse(url).password)
+    except ValueError:
+        return False  # named among the contradictions
+
+
+def _of_url(key: str, url: Secret, password_file: str) -> Iterator[str]:
+    try:
+        place = redis_url.parse(url.reveal())
+    except ValueError as error:
+        yield f"{key}: {error}"
+        return
+    if place.password and password_file:
+        yield f"{key}: holds a password, and a file with one is given as well"
+    if place.ca and not Path(place.ca).is_file():
+        yield f"{key}: {place.ca} is no file"

@@ -1,0 +1,1 @@
+"""What several instances share: answers, the tip, the breaker, counts and small values."""

@@ -1,0 +1,36 @@
+"""What the gateway sees of the Redis of its cache, so that one instance need not load any of it."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from verus_gateway.cache import Behind
+from verus_gateway.tip import Tip
+
+
+class Shared(Protocol):
+    """Answers that several instances keep together."""
+
+    def answers(self, line: Tip) -> Behind:
+        """Return the answers of one chain."""
+        ...
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Hold it open until the block ends."""
+        ...
+
+    def alone(self) -> str:
+        """Return why nothing is shared now, "" while it is."""
+        ...
+
+    def details(self) -> dict[str, Any]:
+        """Return what ``/health`` tells."""
+        ...
+
+    def readings(self) -> Mapping[str, tuple[str, Callable[[], float]]]:
+        """Return what is read at scrape time: name, help and how to read it."""
+        ...
+
+    def tallies(self) -> Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]:
+        """Return what is counted by a word: name, help, the word's label, how to read it."""
+        ...
