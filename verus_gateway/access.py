@@ -1,15 +1,16 @@
-"""Tokens in the gateway: what recognises them, and following the issuer, put together."""
+"""Credentials in the gateway: what recognises them, and following the issuer, put together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from verus_gateway.apps import App, Apps
 from verus_gateway.auth import NoTokens, Recogniser
 from verus_gateway.authority import Authority
 from verus_gateway.bearer import BearerTokens
 from verus_gateway.chain import ended, log_death
-from verus_gateway.config import AuthConfig
+from verus_gateway.config import AppConfig, AuthConfig
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Shelf
 from verus_gateway.sources import Address, File
@@ -71,6 +72,26 @@ class Access:
             yield
         finally:
             await ended(task)
+
+
+def signing(config: AuthConfig, salts: Shelf) -> list[Apps]:
+    """Return what recognises signatures; nothing where nobody may sign: then they are ignored.
+
+    Args:
+        config: The ``[auth]`` table.
+        salts: Where used salts are remembered.
+    """
+    apps = [
+        App(id, _key_of(given), frozenset(given.scopes), given.rate_class)
+        for id, given in config.apps.items()
+    ]
+    return [Apps(apps, salts, config.app_window)] if apps else []
+
+
+def _key_of(app: AppConfig) -> str:
+    if app.app_key_file:
+        return Path(app.app_key_file).read_text("utf-8").strip()
+    return app.app_key.reveal()
 
 
 def _authority(config: AuthConfig, revocations: Revocations) -> Authority:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 import verus_gateway
 from verus_gateway import registry
-from verus_gateway.access import Access
+from verus_gateway.access import Access, signing
 from verus_gateway.address import Addresses
 from verus_gateway.auth import ANONYMOUS, Authenticator, anonymous
 from verus_gateway.chain import Chain, ended, log_death
@@ -22,7 +22,7 @@ from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
 from verus_gateway.shared.port import Shared
-from verus_gateway.shelf import MemoryShelf
+from verus_gateway.shelf import MemoryShelf, Shelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.admin import breakers
@@ -61,9 +61,13 @@ class Gateway:
         self.watchdog = Watchdog()
         self.counts = HttpCounts()
         self.shelf = MemoryShelf()
+        # Of their own: salts come with each call and must not push out what lasts longer.
+        self.salts: Shelf = MemoryShelf()
         self.access = Access(config.auth, self.shelf)
         stranger = anonymous(config.auth.anonymous_scopes)
-        self.authenticator = Authenticator(stranger, [self.access.tokens])
+        self.authenticator = Authenticator(
+            stranger, [self.access.tokens, *signing(config.auth, self.salts)]
+        )
         self.limiter = _limiter(config, max((row.method.cost for row in methods), default=1))
         settings = {config.verus.chain: config.verus, **config.chains}
         self.discovery = Discovery([row.method for row in methods], list(settings))

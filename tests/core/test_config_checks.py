@@ -228,6 +228,66 @@ def test_nobody_administers_without_a_token_in_production(faults: Faults) -> Non
 # ---------------------------------------------------------------- who calls, and how much
 
 
+def app(more: str, id: str = "wallet") -> str:
+    return f'[auth.apps."{id}"]\n{more}\n'
+
+
+def test_an_app_has_a_key_of_its_own_and_a_class_that_is_there(
+    faults: Faults, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text(STRONG, encoding="utf-8")
+    file.chmod(0o600)
+
+    assert faults(verus() + app(f'app_key_file = "{file}"\nrate_class = "anonymous"')) == []
+    assert faults(verus("${P}") + app('app_key = "${P}"'), 0o644, P=STRONG) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ("", ": give exactly one of app_key, app_key_file"),
+        (
+            f'app_key = "{STRONG}"\napp_key_file = "/none"',
+            ": give exactly one of app_key, app_key_file",
+        ),
+        ('app_key_file = "/none"', ".app_key_file: /none is no file with a key"),
+        ('app_key = "short"', ".app_key: is shorter than 16 characters"),
+        (f'app_key = "{STRONG}"\nrate_class = "x"', ".rate_class: there is no class 'x'"),
+        (f'app_key = "{STRONG}"\nscope = "x"', ".scope: no such key, did you mean scopes?"),
+    ],
+)
+def test_an_app_that_cannot_be_meant_is_named(faults: Faults, more: str, fault: str) -> None:
+    assert f"auth.apps.wallet{fault}" in faults(verus() + app(more))
+
+
+@pytest.mark.parametrize("id", ["", "a b", "größe", "x" * 65])
+def test_an_apps_id_fits_into_a_header(faults: Faults, id: str) -> None:
+    said = f"auth.apps.{id[:64]}: an app's id is 1 to 64 visible ASCII characters"
+
+    assert faults(verus() + app(f'app_key = "{STRONG}"', id)) == [said]
+
+
+def test_the_key_of_an_app_is_held_to_what_other_secrets_are(
+    faults: Faults, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"\xff" * 20)
+    no_text = faults(verus() + app(f'app_key_file = "{file}"'))
+    file.write_text("changeme", encoding="utf-8")
+    file.chmod(0o644)
+
+    said = "auth.apps.wallet.app_key_file"
+    assert f"{said}: {file} is no file with a key" in no_text
+    assert faults(verus() + app(f'app_key_file = "{file}"')) == [
+        f"{said}: is a placeholder; production needs a secret of its own",
+        f"{said}: everybody may read {file} (chmod 600)",
+    ]
+    assert faults(verus("${P}") + app(f'app_key = "{STRONG}"'), 0o644, P=STRONG) == [
+        "auth.apps.wallet.app_key: stands in a file that everybody may read (chmod 600)"
+    ]
+
+
 def test_networks_of_proxies_and_rate_classes_are_taken(faults: Faults) -> None:
     text = """
     [server]

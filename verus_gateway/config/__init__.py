@@ -2,6 +2,7 @@
 
 from verus_gateway.config.reader import load
 from verus_gateway.config.tree import (
+    AppConfig,
     AuthConfig,
     BreakerConfig,
     CacheConfig,
@@ -19,6 +20,7 @@ from verus_gateway.config.tree import (
 )
 
 __all__ = [
+    "AppConfig",
     "AuthConfig",
     "BreakerConfig",
     "CacheConfig",

@@ -1,14 +1,17 @@
 """What a configuration must not say of who calls, from where and how much."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Final
 
-from verus_gateway.config.tree import Config, RateLimitConfig, ServerConfig
+from verus_gateway.config.tree import AppConfig, Config, RateLimitConfig, ServerConfig
 
 CLASS_NAME: Final = r"[a-z0-9_-]{1,32}"
 """Of a rate class: it stands in a header and in a label."""
+APP_ID: Final = r"[\x21-\x7e]{1,64}"
+"""Of an app: it stands in a header."""
 BUILT_IN: Final = frozenset({"anonymous", "default"})
 UNIX: Final = "unix:"
 
@@ -17,6 +20,9 @@ def contradictions(config: Config) -> Iterator[str]:
     """Yield what cannot be meant."""
     yield from _of_proxies(config.server)
     yield from _of_rates(config.rate_limit)
+    classes = {*BUILT_IN, *config.rate_limit.classes}
+    for id, app in config.auth.apps.items():
+        yield from _of_app(f"auth.apps.{id[:64]}", id, app, classes)
 
 
 def _of_proxies(server: ServerConfig) -> Iterator[str]:
@@ -41,3 +47,21 @@ def _of_rates(rates: RateLimitConfig) -> Iterator[str]:
             yield f"{where}: is set in [rate_limit.{name}]"
         elif re.fullmatch(CLASS_NAME, name) is None:
             yield f"{where}: a class's name is small letters, digits, - and _"
+
+
+def _of_app(where: str, id: str, app: AppConfig, classes: Container[str]) -> Iterator[str]:
+    if re.fullmatch(APP_ID, id) is None:
+        yield f"{where}: an app's id is 1 to 64 visible ASCII characters"
+    if bool(app.app_key) == bool(app.app_key_file):
+        yield f"{where}: give exactly one of app_key, app_key_file"
+    if app.app_key_file and not _holds_text(Path(app.app_key_file)):
+        yield f"{where}.app_key_file: {app.app_key_file} is no file with a key"
+    if app.rate_class not in classes:
+        yield f"{where}.rate_class: there is no class {app.rate_class[:64]!r}"
+
+
+def _holds_text(file: Path) -> bool:
+    try:
+        return bool(file.read_text("utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return False

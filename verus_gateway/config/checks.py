@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from verus_gateway.config import access, issuers, sharing
-from verus_gateway.config.tree import CHAIN_NAME, Config, VerusConfig
+from verus_gateway.config.tree import CHAIN_NAME, AppConfig, Config, VerusConfig
 
 SHORTEST_SECRET: Final = 16
 PLACEHOLDERS: Final = re.compile(
@@ -15,7 +15,7 @@ PLACEHOLDERS: Final = re.compile(
     re.IGNORECASE,
 )
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret", "redis_secret"})
+SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret", "redis_secret", "app_key"})
 URL_KEYS: Final = frozenset({"redis_url"})
 """Keys whose value is a secret where it holds a password."""
 MOUNTED: Final = Path("/run/secrets")
@@ -83,6 +83,7 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
         yield "auth.anonymous_scopes: admin is for nobody without a token"
     yield from issuers.weaknesses(config.auth)
     yield from _weak_secrets(config)
+    yield from _weak_keys(config.auth.apps)
     for table, verus in _daemons(config):
         yield from _weak_password(table, verus)
     for key in _literal_secrets(document, ""):
@@ -110,6 +111,14 @@ def _weak_password(table: str, verus: VerusConfig) -> Iterator[str]:
             yield f"{table}.rpc_cookie_file: everybody may read {file}"
     if verus.rpc_password_file:
         yield from _weak_file(f"{table}.rpc_password_file", Path(verus.rpc_password_file))
+
+
+def _weak_keys(apps: Mapping[str, AppConfig]) -> Iterator[str]:
+    for id, app in apps.items():
+        if app.app_key:
+            yield from _weak(f"auth.apps.{id}.app_key", app.app_key.reveal())
+        if app.app_key_file:
+            yield from _weak_file(f"auth.apps.{id}.app_key_file", Path(app.app_key_file))
 
 
 def _weak_file(key: str, file: Path) -> Iterator[str]:

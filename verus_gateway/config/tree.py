@@ -135,6 +135,20 @@ class SecurityConfig(Struct, frozen=True, kw_only=True):
     ] = ()
 
 
+class AppConfig(Struct, frozen=True, kw_only=True):
+    """``[auth.apps.ID]``."""
+
+    app_key: Annotated[
+        Secret, Meta(description="what the app signs with; better in a file or the environment")
+    ] = Secret("")
+    app_key_file: Annotated[str, Meta(description="file that holds the key")] = ""
+    scopes: Annotated[tuple[str, ...], Meta(description="what the app may do")] = (
+        "public",
+        "read",
+    )
+    rate_class: Annotated[str, Meta(description="whose limits are the app's")] = "default"
+
+
 class AuthConfig(Struct, frozen=True, kw_only=True):
     """``[auth]``."""
 
@@ -163,6 +177,12 @@ class AuthConfig(Struct, frozen=True, kw_only=True):
     max_token_lifetime: Annotated[
         float, Meta(ge=60, le=86_400, description="seconds from a token's beginning to its end")
     ] = 3600.0
+    app_window: Annotated[
+        float, Meta(gt=0, le=3600, description="seconds by which an app's clock may differ")
+    ] = 60.0
+    apps: Annotated[
+        dict[str, AppConfig], Meta(description="`[auth.apps.NAME]`: programs that sign their calls")
+    ] = {}
 
 
 class RateClass(Struct, frozen=True, kw_only=True):
