@@ -82,6 +82,7 @@ class HttpCounts:
         self.responses: Tally[int] = Tally()
         self.in_flight = 0
         self.batches = 0
+        self.cut: Tally[str] = Tally()
 
 
 class ChainCounts:
@@ -292,6 +293,15 @@ class Metrics:
             "verus_gateway_tokens_refused_total",
             "Tokens refused, by what was wrong with them",
             (({"flaw": flaw}, n) for flaw, n in self._flaws().items()),
+        )
+        _counter(
+            registry,
+            "verus_gateway_connections_cut_total",
+            "Connections cut off, by what was wrong with them",
+            (
+                ({"reason": reason}, self._http.cut[reason])
+                for reason in ("crowd", "head", "reader")
+            ),
         )
         for name, (help, read) in self._process.items():
             _collector(registry, name, help).set({}, read())

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from verus_gateway.config import ServerConfig
 from verus_gateway.web.keys import DRAIN
-from verus_gateway.web.protocol import Runner
+from verus_gateway.web.protocol import Manners, Runner
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,7 @@ async def serve(
         loop.add_signal_handler(number, stop)
     runner = Runner(
         app,
+        manners(config),
         access_log=None,
         handle_signals=False,
         handler_cancellation=True,
@@ -86,6 +87,11 @@ async def serve(
         for number in SIGNALS:
             loop.remove_signal_handler(number)
     log.info("stopped")
+
+
+def manners(config: ServerConfig) -> Manners:
+    """Return what is expected of connections."""
+    return Manners(head=config.head_timeout, read=config.read_timeout, most=config.max_connections)
 
 
 def _url(runner: web.AppRunner) -> str:

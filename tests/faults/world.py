@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -41,6 +42,9 @@ class Process:
         self._before = before
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._deaf = False
+        self.inside = ""
+        """A shell command to run first, in a mount namespace of its own."""
         self.lines: list[str] = []
         self.url = ""
 
@@ -52,8 +56,12 @@ class Process:
 
     async def start(self) -> None:
         """Start it and wait until it says where it listens."""
+        command = [sys.executable, "-m", "verus_gateway", "serve", "--config", str(self._config)]
+        if self.inside:
+            shell = f"{self.inside} && exec {shlex.join(command)}"
+            command = ["unshare", "--mount", "sh", "-c", shell]
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "verus_gateway", "serve", "--config", str(self._config)),
+            *command,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment,
@@ -73,10 +81,18 @@ class Process:
     async def ended(self) -> int:
         """Return its exit status once it has ended by itself."""
         assert self._process is not None
+        assert self._process.stdout is not None
         assert self._reader is not None
+        rest = asyncio.create_task(self._process.stdout.read()) if self._deaf else self._reader
         status = await asyncio.wait_for(self._process.wait(), START_SECONDS)
-        await self._reader
+        await rest
         return status
+
+    def deaf(self) -> None:
+        """Read none of its lines from now on."""
+        assert self._reader is not None
+        self._reader.cancel()
+        self._deaf = True
 
     def events(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines that tell of *event*."""

@@ -11,20 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 from process.conftest import Run
-
-
-def plugin(folder: Path, name: str, source: str) -> Path:
-    """Write a distribution, as an installer would, into *folder*."""
-    module = name.replace("-", "_")
-    info = folder / f"{module}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        f"[verus_gateway.methods]\n{module} = {module}:METHODS\n"
-    )
-    (folder / f"{module}.py").write_text(source)
-    return folder
-
+from process.distribution import distribution
 
 GOOD = """
 from verus_gateway.plugin import PUBLIC, method
@@ -59,7 +46,7 @@ def test_check_names_every_fault_of_config_and_plugins(
     run: Run, config: Path, tmp_path: Path
 ) -> None:
     config.write_text(config.read_text() + "prot = 1\nmax_batch = 0\n[cach]\n")
-    beside = plugin(tmp_path / "site", "acme-broken", "raise ValueError('broken')")
+    beside = distribution(tmp_path / "site", "acme-broken", "raise ValueError('broken')")
 
     done = run("check", "--config", str(config), path=beside)
 
@@ -83,7 +70,7 @@ def test_check_names_a_fault_of_the_config_alone(run: Run, config: Path) -> None
 def test_serve_refuses_a_broken_plugin_with_one_line(
     run: Run, config: Path, tmp_path: Path
 ) -> None:
-    beside = plugin(tmp_path / "site", "acme-broken", "METHODS = [1]")
+    beside = distribution(tmp_path / "site", "acme-broken", "METHODS = [1]")
 
     done = run("serve", "--config", str(config), path=beside)
 
@@ -94,7 +81,7 @@ def test_serve_refuses_a_broken_plugin_with_one_line(
 
 
 def test_a_plugin_installed_beside_it_is_listed(run: Run, tmp_path: Path) -> None:
-    beside = plugin(tmp_path / "site", "acme-beside", GOOD)
+    beside = distribution(tmp_path / "site", "acme-beside", GOOD)
 
     table = run("methods", path=beside)
     rows = msgspec.json.decode(run("methods", "--json", path=beside).stdout)
@@ -170,7 +157,7 @@ async def test_serve_ends_cleanly_on_a_signal(config: Path, number: signal.Signa
 
 
 async def test_a_plugin_installed_beside_it_answers(config: Path, tmp_path: Path) -> None:
-    process = await _started(config, plugin(tmp_path / "site", "acme-beside", GOOD))
+    process = await _started(config, distribution(tmp_path / "site", "acme-beside", GOOD))
     url = await _url(process)
 
     async with aiohttp.ClientSession() as client:

@@ -99,6 +99,15 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     body_timeout: Annotated[
         float, Meta(gt=0, description="seconds for a request body to arrive")
     ] = 10.0
+    head_timeout: Annotated[
+        float, Meta(gt=0, description="seconds from opening a connection to its first whole head")
+    ] = 10.0
+    read_timeout: Annotated[
+        float, Meta(gt=0, description="seconds for a client to take what waits to be sent")
+    ] = 30.0
+    max_connections: Annotated[
+        int, Meta(ge=1, description="connections at once; more are told so and closed")
+    ] = 4096
     keepalive_timeout: Annotated[
         float, Meta(ge=0, description="seconds an idle connection is kept open")
     ] = 75.0

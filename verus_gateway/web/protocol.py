@@ -1,24 +1,83 @@
-"""aiohttp's server, with our own words for bytes that are no HTTP.
+"""aiohttp's server, with our own words for bytes that are no HTTP, and a bound on patience.
 
 Such bytes never become a request, so no middleware sees them: aiohttp answers them in plain
 text, under its own name and version, and logs a traceback for each. Here they get the same
-JSON-RPC error body and headers as everything else, and no line in the log.
+JSON-RPC error body and headers as everything else, and no line in the log. Nor does a
+middleware see who opens connections and says nothing, or asks and does not read: they are cut
+off here.
 """
 
-from typing import Any
+import asyncio
+from collections import Counter as Tally
+from typing import Any, Final, cast
 
+import msgspec
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from verus_gateway.errors import InternalError, InvalidRequest, RpcError
-from verus_gateway.web.middleware import dressed
+from verus_gateway import rpc
+from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
+from verus_gateway.web.keys import COUNTS
+from verus_gateway.web.middleware import SECURITY_HEADERS, dressed
 from verus_gateway.web.refusal import refusal
+
+
+class Manners(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of a connection.
+
+    Attributes:
+        head: Seconds from opening it to the end of its first request's head.
+        read: Seconds to take what waits to be sent, once that is more than buffers hold.
+        most: Connections at once; who comes on top is told so and cut off.
+    """
+
+    head: float = 10.0
+    read: float = 30.0
+    most: int = 4096
 
 
 class Protocol(RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ()
+    __slots__ = ("_first_head", "_server", "_unread")
+
+    def __init__(self, server: "Server", **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and give the first request's head its time."""
+        super().connection_made(transport)
+        self._first_head = self._loop.call_later(self._server.manners.head, self._no_head)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._first_head.cancel()
+        if self._unread is not None:
+            self._unread.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Give a client that does not read its time."""
+        super().pause_writing()
+        self._unread = self._loop.call_later(self._server.manners.read, self._cut, "reader")
+
+    def resume_writing(self) -> None:
+        """Go on: the client has read."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _no_head(self) -> None:
+        if self._request_count == 0:
+            self._cut("head")
+
+    def _cut(self, reason: str) -> None:
+        if self.transport is not None:
+            self._server.cut[reason] += 1
+            self.transport.abort()
 
     def handle_error(
         self,
@@ -43,18 +102,65 @@ class Protocol(RequestHandler):
         return dressed(response)
 
 
+class Crowd(asyncio.Protocol):
+    """A connection over the limit: it is told so whatever it says."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say it and hang up."""
+        stream = cast("asyncio.Transport", transport)  # as aiohttp does: TCP, whatever the loop
+        stream.write(_CROWDED)
+        stream.close()
+
+
 class Server(web.Server):
     """Makes a `Protocol` for each connection."""
 
-    def __call__(self) -> Protocol:
+    manners: Manners
+    cut: "Tally[str]"
+
+    def __call__(self) -> Any:
         """Return the protocol of a new connection."""
+        if len(self._connections) >= self.manners.most:
+            self.cut["crowd"] += 1
+            return Crowd()
         return Protocol(self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """Runs an application on `Server`."""
+    """Runs an application on `Server`.
+
+    Args:
+        app: The application.
+        manners: What is expected of connections.
+        options: aiohttp's own.
+    """
+
+    def __init__(
+        self, app: web.Application, manners: Manners | None = None, **options: Any
+    ) -> None:
+        super().__init__(app, **options)
+        self._manners = manners or Manners()
 
     async def _make_server(self) -> Any:
         made = await super()._make_server()
         made.__class__ = Server  # the same object with another way to make protocols
+        counts = self.app.get(COUNTS)
+        made.manners = self._manners
+        made.cut = Tally() if counts is None else counts.cut
         return made
+
+
+def _crowded() -> bytes:
+    body = rpc.failure(Shed("too many connections"))
+    headers = {
+        **SECURITY_HEADERS,
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Retry-After": "1",
+        "Connection": "close",
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return b"HTTP/1.1 503 Service Unavailable\r\n%b\r\n%b" % (lines.encode(), body)
+
+
+_CROWDED: Final = _crowded()
