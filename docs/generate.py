@@ -166,6 +166,7 @@ _LABELS: Final = (
     ("`cause`", ", ".join(code(fault) for fault in get_args(Fault))),
     ("`state`", "`closed`, `open`, `half_open`"),
     ("`flaw`", ", ".join(code(flaw) for flaw in get_args(tokens.Flaw))),
+    ("`reason`", "`crowd` (too many connections), `head` (a head too slow), `reader` (not read)"),
     ("`status`", "an HTTP status"),
     ("`version`", "of the gateway"),
 )

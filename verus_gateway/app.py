@@ -58,7 +58,7 @@ class Gateway:
         self.config = config
         self.methods = methods
         self.drain = Drain()
-        self.watchdog = Watchdog()
+        self.watchdog = Watchdog(suspects=methods.modules())
         self.counts = HttpCounts()
         self.shelf = MemoryShelf()
         # Of their own: salts come with each call and must not push out what lasts longer.
@@ -98,6 +98,7 @@ class Gateway:
                     lambda: self.watchdog.blocked,
                 ),
                 **(self.store.readings() if self.store else {}),
+                "tasks": ("Tasks under way or waiting", _tasks),
             },
             flaws=lambda: self.access.flaws,
             tallies=self.store.tallies() if self.store else {},
@@ -200,6 +201,13 @@ def _store(config: Config) -> Shared | None:
     from verus_gateway.shared.store import Store  # noqa: PLC0415  one instance loads no redis
 
     return Store(config.cache)
+
+
+def _tasks() -> int:
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:  # no loop runs
+        return 0
 
 
 def _limits(config: Config) -> Limits:

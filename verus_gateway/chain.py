@@ -83,6 +83,7 @@ class Chain:
             self.daemon,
             chain=name,
             timeout=verus.request_timeout,
+            largest=verus.max_response_size,
             fresh=kept.enabled,
             discover=discover,
             behind=share and share(self.tip),

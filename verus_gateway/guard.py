@@ -99,7 +99,7 @@ class GuardedDaemon:
 class Line:
     """The daemon as one call's handler sees it: its deadline, and whether to ask twice."""
 
-    __slots__ = ("_daemon", "_deadline", "_offered", "_retry")
+    __slots__ = ("_daemon", "_deadline", "_offered", "_retry", "newest")
 
     def __init__(
         self,
@@ -113,10 +113,14 @@ class Line:
         self._offered = offered
         self._retry = retry
         self._deadline = deadline
+        self.newest: Raw | None = None
+        """What verusd answered last: that is JSON, whoever passes it on."""
 
     async def call(self, method: str, *params: Json) -> Raw:
         """Return verusd's result, still encoded."""
-        return await self._daemon.ask(Question(method, params, self._retry, self._deadline))
+        question = Question(method, params, self._retry, self._deadline)
+        self.newest = await self._daemon.ask(question)
+        return self.newest
 
     def offers(self, method: str) -> bool:
         """Tell whether clients may call *method*."""

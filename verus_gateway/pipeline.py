@@ -13,9 +13,9 @@ from verus_gateway import cache, rpc
 from verus_gateway.auth import Caller
 from verus_gateway.cache import Behind, Cache, Entry, Flights, Want
 from verus_gateway.dialect import Verusd
-from verus_gateway.errors import DaemonUnavailable, InternalError, RpcError
+from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
 from verus_gateway.guard import Line
-from verus_gateway.plugin import Constant, Method, Params
+from verus_gateway.plugin import Constant, Method, Params, Raw
 from verus_gateway.registry import Registry
 from verus_gateway.rpc import Call
 from verus_gateway.tip import Tip
@@ -74,6 +74,7 @@ class Pipeline:
         chain: The chain's name, part of every key.
         timeout: Seconds for a call, from here to its answer.
         behind: The tier behind memory, where there is one.
+        largest: Bytes of a result, at most.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Pipeline:
         *,
         chain: str,
         timeout: float,
+        largest: int,
         fresh: bool = True,
         discover: Callable[[frozenset[str]], bytes],
         behind: Behind | None = None,
@@ -95,6 +97,7 @@ class Pipeline:
         self._daemon = daemon
         self._chain = chain
         self._timeout = timeout
+        self._largest = largest
         self._fresh = fresh
         self._discover = discover
         self._behind = behind
@@ -221,12 +224,18 @@ class Pipeline:
             return rpc.encode(await method.run(line, params))
         try:
             async with asyncio.timeout_at(deadline + GRACE):
-                return rpc.encode(await method.run(line, params))
+                result = await method.run(line, params)
+                if isinstance(result, Raw) and result is not line.newest:
+                    rpc.value(result)  # a text of the plugin's own making: is it JSON at all?
+                value = rpc.encode(result)
         except RpcError as error:
             _check_carriable(method, error)
             raise
         except Exception as error:
             raise _incident(method, error) from error
+        if len(value) > self._largest:
+            raise AnswerTooLarge(f"the answer of {method.name} is over {self._largest} bytes")
+        return value
 
     async def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
         fallback = miss.method.fallback

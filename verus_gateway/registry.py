@@ -43,6 +43,14 @@ class Registry:
         origins = {row.origin for row in self._rows.values()}
         return f"<Registry {len(self)} methods of {len(origins)} distributions>"
 
+    def modules(self) -> dict[str, str]:
+        """Return the distribution of each top-level module that has a handler in it."""
+        return {
+            row.method.handler.__module__.partition(".")[0]: row.origin
+            for row in self
+            if row.method.handler is not None
+        }
+
     def find(self, name: str) -> Method:
         """Return the method called *name*.
 

@@ -5,8 +5,9 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
+from types import FrameType, MappingProxyType
 from typing import Final, TypeAlias
 
 log = logging.getLogger(__name__)
@@ -23,11 +24,19 @@ class Watchdog:
 
     Args:
         blocked_after: Seconds without a heartbeat after which the stack is logged, once.
+        suspects: From a plugin's top-level module to its distribution, to name who holds the loop.
         clock: Seconds, monotonic.
     """
 
-    def __init__(self, *, blocked_after: float = 5.0, clock: Clock = monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        blocked_after: float = 5.0,
+        suspects: Mapping[str, str] = MappingProxyType({}),
+        clock: Clock = monotonic,
+    ) -> None:
         self._blocked_after = blocked_after
+        self._suspects = suspects
         self._clock = clock
         self._beat_at = clock()
         self._thread_id = threading.get_ident()
@@ -65,8 +74,22 @@ class Watchdog:
         frame = sys._current_frames().get(self._thread_id)  # noqa: SLF001  the documented way
         stack = "".join(traceback.format_stack(frame)) if frame else ""
         log.error(
-            "event loop is blocked", extra={"lag_seconds": round(self.lag, 3), "stack": stack}
+            "event loop is blocked",
+            extra={
+                "lag_seconds": round(self.lag, 3),
+                "plugin": self._suspect(frame),
+                "stack": stack,
+            },
         )
+
+    def _suspect(self, frame: FrameType | None) -> str | None:
+        """Return the distribution of the innermost plugin on the stack, None where none is."""
+        while frame is not None:
+            root = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            if root in self._suspects:
+                return self._suspects[root]
+            frame = frame.f_back
+        return None
 
     def watch(self, stop: threading.Event) -> None:
         """Look once a second until *stop* is set; the body of the thread."""

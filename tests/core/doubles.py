@@ -88,6 +88,7 @@ class Gateway:
             discover=lambda scopes: rpc.encode(sorted(scopes)),
             chain=chain,
             timeout=60,
+            largest=1_000_000,
             fresh=fresh,
         )
 

@@ -9,7 +9,7 @@ import pytest
 from verus_gateway.auth import anonymous
 from verus_gateway.cache import Cache
 from verus_gateway.dialect import Question
-from verus_gateway.errors import DaemonError, InternalError, InvalidParams, TimedOut
+from verus_gateway.errors import AnswerTooLarge, DaemonError, InternalError, InvalidParams, TimedOut
 from verus_gateway.pipeline import Answer, Pipeline
 from verus_gateway.plugin import (
     PUBLIC,
@@ -47,6 +47,7 @@ async def answer(row: Method, daemon: FakeDaemon | None = None, *params: Json) -
         daemon,
         chain="VRSC",
         timeout=30,
+        largest=1_000,
         discover=lambda _: b"{}",
     )
     return await pipeline.answer(Call(row.name, list(params), b"1"), anonymous([PUBLIC]))
@@ -256,3 +257,33 @@ async def test_an_error_whose_data_json_cannot_carry_is_the_plugins_fault() -> N
         await answer(row(handler, retry=True))
 
     assert set(caught.value.data) == {"incident"}
+
+
+@pytest.mark.parametrize("text", [b'{"torn":', b"", b"nan"])
+async def test_a_text_of_a_plugins_own_making_must_be_json(text: bytes) -> None:
+    async def handler(_: Daemon) -> Raw:
+        return Raw(text)
+
+    with pytest.raises(InternalError):
+        await answer(row(handler, retry=True))
+
+
+async def test_a_text_that_verusd_gave_or_that_is_json_passes() -> None:
+    async def passes(daemon: Daemon) -> Raw:
+        return await daemon.call("getinfo")
+
+    async def makes(_: Daemon) -> Raw:
+        return Raw(b"[1.00]")
+
+    passed = await answer(row(passes, retry=True), FakeDaemon({"getinfo": 1}))
+    made = await answer(row(makes, retry=True))
+
+    assert (passed.value, made.value) == (b"1", b"[1.00]")
+
+
+async def test_what_a_plugin_returns_has_a_largest_size() -> None:
+    async def handler(_: Daemon) -> str:
+        return "x" * 1_000
+
+    with pytest.raises(AnswerTooLarge, match=r"acme\.x is over 1000 bytes"):
+        await answer(row(handler, retry=True))

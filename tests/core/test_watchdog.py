@@ -105,6 +105,18 @@ async def test_a_loop_whose_thread_is_gone_has_no_stack(
     assert vars(caplog.records[0])["stack"] == ""
 
 
+@pytest.mark.parametrize(("root", "plugin"), [(__name__, "acme 1.0"), ("nobody", None)])
+async def test_the_plugin_on_the_stack_is_named(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture, root: str, plugin: str | None
+) -> None:
+    watchdog = Watchdog(suspects={root.partition(".")[0]: "acme 1.0"}, clock=clock)
+    clock.advance(60)
+
+    watchdog.look()
+
+    assert vars(caplog.records[0])["plugin"] == plugin
+
+
 async def test_the_heartbeat_knows_the_loops_own_thread(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:

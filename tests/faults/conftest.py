@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from faults.world import World, world
+from process.conftest import config, run
+
+__all__ = ["begin", "config", "run"]
 
 Begin = Callable[..., Awaitable[World]]
 

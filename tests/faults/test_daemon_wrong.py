@@ -139,7 +139,7 @@ async def test_d16_nothing_of_an_abandoned_branch_is_fresh(begin: Begin) -> None
 
     assert before.body["result"] != after.body["result"]
     assert "degraded" not in after.body
-    assert world.gateway.events("reorganisation")
+    assert await world.told("reorganisation")
 
 
 @pytest.mark.fault("D17", "the newest block is old")

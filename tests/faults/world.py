@@ -179,6 +179,13 @@ class World:
                 await asyncio.sleep(0.02)
         return seen
 
+    async def told(self, event: str) -> dict[str, Any]:
+        """Return the first log line that tells of *event*, once it is there."""
+        async with asyncio.timeout(15):
+            while not (lines := self.gateway.events(event)):
+                await asyncio.sleep(0.02)
+        return lines[0]
+
     async def well(self) -> Any:
         """Wait until nothing is wrong."""
         return await self.until(lambda health: health["status"] == "healthy")

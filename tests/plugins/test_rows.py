@@ -201,7 +201,12 @@ async def test_a_height_as_number_and_as_text_is_one_call_and_one_answer() -> No
     tip = Tip(looked_at, interval=1, clock=clock)
     await tip.poll()
     row = find(verus_chain.METHODS, "getblock")
-    settings: dict[str, Any] = {"chain": "VRSC", "timeout": 60.0, "discover": lambda _: b""}
+    settings: dict[str, Any] = {
+        "chain": "VRSC",
+        "timeout": 60.0,
+        "largest": 1_000,
+        "discover": lambda _: b"",
+    }
     pipeline = Pipeline(
         Registry({"getblock": Row(row, "verus-chain")}),
         Cache(max_size=10_000, max_entry_size=1_000, tip_max_age=60, clock=clock),

@@ -142,7 +142,7 @@ class Runner(web.AppRunner):
         self._manners = manners or Manners()
 
     async def _make_server(self) -> Any:
-        made = await super()._make_server()
+        made: Any = await super()._make_server()
         made.__class__ = Server  # the same object with another way to make protocols
         counts = self.app.get(COUNTS)
         made.manners = self._manners
