@@ -31,6 +31,7 @@ from verus_gateway.registry import Registry, Row
 from verus_gateway.simulator import Settings, Simulator
 from verus_gateway.web.protocol import Runner
 
+UNLIMITED = RateLimitConfig(enabled=False)
 PASSWORD = "a-password-made-up-for-tests"
 
 

@@ -182,7 +182,7 @@ class World:
     async def told(self, event: str) -> dict[str, Any]:
         """Return the first log line that tells of *event*, once it is there."""
         async with asyncio.timeout(15):
-            while not (lines := self.gateway.events(event)):
+            while not (lines := self.gateway.events(event)):  # noqa: ASYNC110  another process
                 await asyncio.sleep(0.02)
         return lines[0]
 

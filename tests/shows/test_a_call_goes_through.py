@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from aiohttp import encode_basic_auth
-from stack import PASSWORD, StartStack, simulated, until
+from stack import PASSWORD, UNLIMITED, StartStack, simulated, until
 
 from verus_gateway.config import BreakerConfig
 
@@ -38,7 +38,7 @@ async def test_a_result_is_the_bytes_that_verusd_wrote(start: StartStack) -> Non
 
 
 async def test_a_thousand_equal_calls_to_a_cold_cache_reach_verusd_once(start: StartStack) -> None:
-    stack = await start(simulator=simulated(latency=0.2))
+    stack = await start(simulator=simulated(latency=0.2), rates=UNLIMITED)
     stack.gateway.chain.cache.clear()
 
     answers = await asyncio.gather(*(stack.call("getmininginfo") for _ in range(1000)))
@@ -129,7 +129,9 @@ async def test_a_height_is_taken_as_number_and_as_text(start: StartStack) -> Non
 
 
 async def test_more_callers_than_verusd_can_queue_are_all_answered(start: StartStack) -> None:
-    stack = await start(simulator=simulated(latency=0.005, threads=4, work_queue=16))
+    stack = await start(
+        simulator=simulated(latency=0.005, threads=4, work_queue=16), rates=UNLIMITED
+    )
 
     answers = await asyncio.gather(*(stack.call("getblockhash", n % 20) for n in range(200)))
     answers += await asyncio.gather(*(stack.call("getblock", n % 20, 1) for n in range(200)))

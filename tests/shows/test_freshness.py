@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
-from stack import Stack, StartStack, simulated, until
+from stack import UNLIMITED, Stack, StartStack, simulated, until
 
 from verus_gateway.config import Secret, SecurityConfig
 
@@ -57,7 +57,7 @@ async def test_under_load_no_fresh_answer_is_older_than_the_tip_it_was_asked_und
     start: StartStack,
 ) -> None:
     security = SecurityConfig(mode="development", blocknotify_secret=Secret(SECRET))
-    stack = await start(simulator=simulated(latency=0.002), security=security)
+    stack = await start(simulator=simulated(latency=0.002), security=security, rates=UNLIMITED)
     heights = {stack.simulator.chain.tip.hash: 20}
     tip = stack.gateway.chain.tip
     wrong: list[tuple[int, int]] = []
