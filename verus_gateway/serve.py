@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from verus_gateway.config import ServerConfig
-from verus_gateway.web.keys import DRAIN
+from verus_gateway.web.keys import DRAIN, Listener
 from verus_gateway.web.protocol import Manners, Runner
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,12 @@ class Stop:
 
 
 async def serve(
-    app: web.Application, config: ServerConfig, announce: Announce, stop: Stop | None = None
+    app: web.Application,
+    config: ServerConfig,
+    announce: Announce,
+    stop: Stop | None = None,
+    *,
+    beside: Listener | None = None,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT.
 
@@ -56,15 +61,40 @@ async def serve(
         config: Address, timeouts.
         announce: Told the URL once it answers.
         stop: What the signals are turned into; for tests.
+        beside: A second address, with an application of its own.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: an address cannot be listened on.
     """
     stop = stop or Stop()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
-    runner = Runner(
+    runner = _runner(app, config)
+    second = _runner(beside.app, config) if beside else None
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, config.host, config.port).start()
+        if beside and second:
+            await second.setup()
+            await web.TCPSite(second, beside.host, beside.port).start()
+            log.info("listens beside", extra={"url": _url(second)})
+        announce(_url(runner))
+        await stop.wait()
+        log.info("draining", extra={"seconds": config.drain_seconds})
+        app[DRAIN].draining = True
+        await asyncio.sleep(config.drain_seconds)
+    finally:
+        if second:
+            await second.cleanup()
+        await runner.cleanup()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    log.info("stopped")
+
+
+def _runner(app: web.Application, config: ServerConfig) -> Runner:
+    return Runner(
         app,
         manners(config),
         access_log=None,
@@ -74,19 +104,6 @@ async def serve(
         shutdown_timeout=config.shutdown_timeout,
         auto_decompress=False,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, config.host, config.port).start()
-        announce(_url(runner))
-        await stop.wait()
-        log.info("draining", extra={"seconds": config.drain_seconds})
-        app[DRAIN].draining = True
-        await asyncio.sleep(config.drain_seconds)
-    finally:
-        await runner.cleanup()
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
-    log.info("stopped")
 
 
 def manners(config: ServerConfig) -> Manners:

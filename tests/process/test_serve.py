@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 
 import aiohttp
 import pytest
@@ -10,7 +11,7 @@ from aiohttp import web
 
 from verus_gateway.config import ServerConfig
 from verus_gateway.serve import Stop, serve
-from verus_gateway.web.keys import DRAIN, Drain
+from verus_gateway.web.keys import DRAIN, Drain, Listener
 
 
 class Slow:
@@ -102,3 +103,38 @@ async def test_an_ipv6_address_is_announced_in_brackets() -> None:
     await task
 
     assert url.startswith("http://[::1]:")
+
+
+async def test_a_second_address_has_an_application_of_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    public, inner, stop = Slow(), Slow(), Stop()
+    caplog.set_level("INFO")
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    beside = Listener(inner.app, "127.0.0.1", 0)
+    serving = serve(public.app, ServerConfig(port=0), url.set_result, stop, beside=beside)
+    task = asyncio.create_task(serving)
+
+    first = await url
+    [second] = [vars(line)["url"] for line in caplog.records if line.message == "listens beside"]
+    async with aiohttp.ClientSession() as client:
+        inner.go.set()
+        async with client.get(second) as answer:
+            status = answer.status
+    stop()
+    await task
+
+    assert first != second
+    assert status == 200
+    assert (inner.asked.is_set(), public.asked.is_set()) == (True, False)
+
+
+async def test_a_second_address_that_is_taken_stops_the_start() -> None:
+    public, inner = Slow(), Slow()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        beside = Listener(inner.app, "127.0.0.1", taken.getsockname()[1])
+
+        with pytest.raises(OSError, match="address already in use"):
+            await serve(public.app, ServerConfig(port=0), print, Stop(), beside=beside)

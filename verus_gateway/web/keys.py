@@ -42,6 +42,14 @@ class Served(msgspec.Struct, frozen=True):
     forms: Forms = msgspec.field(default_factory=Forms)
 
 
+class Listener(msgspec.Struct, frozen=True):
+    """An application and the address it is served at, beside the public one."""
+
+    app: web.Application
+    host: str
+    port: int
+
+
 class Drain:
     """Whether the process is on its way out."""
 
