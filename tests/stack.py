@@ -15,6 +15,7 @@ from aiohttp import web
 from verus_gateway import registry
 from verus_gateway.app import Gateway
 from verus_gateway.config import (
+    AdminConfig,
     AuthConfig,
     BreakerConfig,
     CacheConfig,
@@ -91,6 +92,7 @@ class Plan:
         scopes: What callers without a token may do.
         auth: The gateway's auth table, in place of what `scopes` says.
         offered: Rows beside the installed ones.
+        admin: The gateway's admin table.
         chains: Further chains, by name, with settings of their simulators.
         wait: Whether to wait until the tip is known.
         cache: The gateway's cache table.
@@ -107,6 +109,7 @@ class Plan:
     scopes: tuple[str, ...] = ("public", "read", "broadcast")
     auth: AuthConfig | None = None
     offered: tuple[Method, ...] = ()
+    admin: AdminConfig = field(default_factory=AdminConfig)
     chains: Mapping[str, Settings] = field(default_factory=dict)
     wait: bool = True
     cache: CacheConfig = field(default_factory=CacheConfig)
@@ -174,6 +177,7 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         metrics=MetricsConfig(enabled=plan.metrics),
         cache=plan.cache,
         auth=plan.auth or AuthConfig(anonymous_scopes=plan.scopes),
+        admin=plan.admin,
     )
 
 

@@ -26,6 +26,8 @@ from verus_gateway.shelf import MemoryShelf, Shelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.admin import breakers
+from verus_gateway.web.admin.office import Shelves, furnish
+from verus_gateway.web.admin.site import site
 from verus_gateway.web.keys import (
     ADDRESSES,
     AUTHENTICATOR,
@@ -41,6 +43,7 @@ from verus_gateway.web.keys import (
     METRICS,
     Drain,
     Limits,
+    Listener,
     Served,
 )
 from verus_gateway.web.middleware import frame
@@ -85,7 +88,14 @@ class Gateway:
             )
             for name, verus in settings.items()
         }
-        self.desk = Desk(self.chains, methods)
+        self.desk = Desk(self.chains, methods, self.limiter)
+        # Sessions and attempts are apart: strangers' attempts must not push out a session.
+        self.office = furnish(
+            config.admin,
+            self.desk,
+            Shelves(sessions=MemoryShelf(), attempts=MemoryShelf()),
+            secure=config.security.mode == "production",
+        )
         self.metrics = Metrics(
             self.counts,
             self.limiter,
@@ -112,20 +122,15 @@ class Gateway:
     def application(self) -> web.Application:
         """Return the aiohttp application that serves it."""
         config = self.config
-        app = web.Application(middlewares=[frame], client_max_size=config.server.max_request_size)
+        app = self._bare()
         served = {name: Served(chain.pipeline, chain.counts) for name, chain in self.chains.items()}
         app[CHAINS] = {"": served[self.chain.name], **served}
-        app[COUNTS] = self.counts
         app[METRICS] = self.metrics
-        app[DESK] = self.desk
-        app[DRAIN] = self.drain
         app[FACTS] = self.facts
         app[DISCOVER] = self.discovery.document
-        app[AUTHENTICATOR] = self.authenticator
         app[LIMITER] = self.limiter
-        app[ADDRESSES] = Addresses(config.server.trusted_proxies, config.server.forwarded_header)
-        app[LIMITS] = _limits(config)
-        app.add_routes(breakers.routes)
+        if not config.admin.bind:
+            self._open_office(app)
         app.add_routes(rpc.routes)
         app.add_routes(cors.routes)
         app.add_routes(status.routes)
@@ -137,6 +142,35 @@ class Gateway:
             app.add_routes(internal.routes)
         app.cleanup_ctx.extend([self._issuer_followed, self._chains_running, self._loop_watched])
         return app
+
+    def beside(self) -> Listener | None:
+        """Return the listener for ``/admin`` alone, None where the public one has it."""
+        bind = self.config.admin.bind
+        if not bind:
+            return None
+        app = self._bare()
+        self._open_office(app)
+        host, _, port = bind.rpartition(":")
+        return Listener(app, host.strip("[]"), int(port))
+
+    def _bare(self) -> web.Application:
+        """Return an application without routes, with what every route needs."""
+        config, limits = self.config, _limits(self.config)
+        app = web.Application(middlewares=[frame], client_max_size=limits.body)
+        app[COUNTS] = self.counts
+        app[DRAIN] = self.drain
+        app[AUTHENTICATOR] = self.authenticator
+        app[ADDRESSES] = Addresses(config.server.trusted_proxies, config.server.forwarded_header)
+        app[LIMITS] = limits
+        return app
+
+    def _open_office(self, app: web.Application) -> None:
+        app[DESK] = self.desk
+        app.add_routes(breakers.routes)
+        if self.office is not None:
+            pages = site(self.office)
+            pages[ADDRESSES], pages[LIMITS] = app[ADDRESSES], app[LIMITS]
+            app.add_subapp("/admin", pages)
 
     def facts(self) -> tuple[dict[str, Facts], dict[str, Any]]:
         """Return what health is judged by, chain by chain, and what is told beside it."""

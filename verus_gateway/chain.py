@@ -57,6 +57,7 @@ class Chain:
         share: Callable[[Tip], Behind] | None = None,
     ) -> None:
         self.name = name
+        self.url = verus.rpc_url.rstrip("/")
         self.counts = ChainCounts()
         self.breaker = Breaker(_rules(verus))
         self.gate = Gate(verus.max_concurrency, verus.max_queue)

@@ -2,7 +2,9 @@
 
 import argparse
 import asyncio
+import getpass
 import os
+import secrets
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any, Final, TextIO
 import msgspec
 
 import verus_gateway
-from verus_gateway import app, config, demo, logs, registry, scaffold, simulator
+from verus_gateway import app, config, demo, logs, passwords, registry, scaffold, simulator
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
 from verus_gateway.openrpc import fallback_text, kept_text
@@ -70,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="as one JSON array")
     command.set_defaults(command=_methods)
 
+    command = commands.add_parser("admin", help="what signing in to the admin page needs")
+    inner = command.add_subparsers(required=True, metavar="COMMAND")
+    command = inner.add_parser("hash-password", help="ask for a password, print its hash")
+    command.set_defaults(command=_hash_password)
+
     commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
 
     command = commands.add_parser("new-plugin", help="write a plugin of your own to start from")
@@ -110,6 +117,7 @@ def _serve(arguments: argparse.Namespace) -> int:
                 gateway.application(),
                 settings.server,
                 lambda url: print(f"verus-gateway listens on {url}", flush=True),
+                beside=gateway.beside(),
             )
         )
     return DONE
@@ -192,6 +200,19 @@ def _print_table(methods: Registry, out: TextIO) -> None:
     for cells in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
         out.write(line.rstrip() + "\n")
+
+
+def _hash_password(_: argparse.Namespace) -> int:
+    if sys.stdin.isatty():
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("The same again: ") != password:
+            raise StartupError("these were two different passwords")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if len(password) < passwords.SHORTEST:
+        raise StartupError(f"a password has at least {passwords.SHORTEST} characters")
+    print(passwords.hashed(password, secrets.token_bytes(passwords.SALT)))
+    return DONE
 
 
 def _new_plugin(arguments: argparse.Namespace) -> int:

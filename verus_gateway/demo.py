@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from aiohttp import encode_basic_auth
 
-from verus_gateway import app, logs
+from verus_gateway import app, logs, passwords
 from verus_gateway.config import (
+    AdminConfig,
     AuthConfig,
     BreakerConfig,
     Config,
@@ -48,7 +49,7 @@ class Plan:
 
 def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> int:
     """Run both until Ctrl-C and return the exit status."""
-    password = secrets.token_urlsafe(24)
+    password, entry = secrets.token_urlsafe(24), secrets.token_urlsafe(12)
     with tempfile.TemporaryDirectory(prefix="verus-demo-") as folder:
         file = Path(folder, "password")
         file.touch(mode=0o600)
@@ -56,13 +57,13 @@ def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> in
         simulator = _start_simulator(plan, file)
         try:
             _wait_for(simulator, plan.simulator_port, password)
-            gateway = app.load(_config(plan, password))
+            gateway = app.load(_config(plan, password, entry))
             with logs.writing("info", "text"):
                 run_loop(
                     serve(
                         gateway.application(),
                         gateway.config.server,
-                        lambda url: print(_welcome(plan, url), flush=True),
+                        lambda url: print(_welcome(plan, url, entry), flush=True),
                     )
                 )
         finally:
@@ -107,7 +108,8 @@ def _answers(port: int, password: str) -> bool:
         return False
 
 
-def _config(plan: Plan, password: str) -> Config:
+def _config(plan: Plan, password: str, entry: str) -> Config:
+    hash = passwords.hashed(entry, secrets.token_bytes(passwords.SALT))
     return Config(
         verus=VerusConfig(
             rpc_url=f"http://127.0.0.1:{plan.simulator_port}",
@@ -118,10 +120,11 @@ def _config(plan: Plan, password: str) -> Config:
         server=ServerConfig(port=plan.port),
         security=SecurityConfig(mode="development", cors_origins=("*",)),
         auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
+        admin=AdminConfig(password_hash=Secret(str(hash))),
     )
 
 
-def _welcome(plan: Plan, url: str) -> str:
+def _welcome(plan: Plan, url: str, entry: str) -> str:
     control = f"http://127.0.0.1:{plan.simulator_port + 1}"
     call = '{"jsonrpc":"2.0","id":1,"method":"getinfo","params":[]}'
     return f"""
@@ -130,6 +133,7 @@ Verus Gateway is up, in front of a simulated verusd.
   JSON-RPC   {url}/
   health     {url}/health
   metrics    {url}/metrics
+  admin      {url}/admin, sign in as admin with the password {entry}
   verusd     http://127.0.0.1:{plan.simulator_port}/ (simulated), faults on {control}/
 
 Call it:

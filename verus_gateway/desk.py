@@ -9,11 +9,16 @@ import msgspec
 
 from verus_gateway.breaker import Breaker, HalfOpen, Name
 from verus_gateway.chain import Chain
+from verus_gateway.health import judge
+from verus_gateway.limits import Limiter, Standing
 from verus_gateway.metrics import ChainCounts
 from verus_gateway.openrpc import fallback_text, ttl_text
 from verus_gateway.registry import Registry
 
 Wall: TypeAlias = Callable[[], float]
+
+NEAR: Final = 0.5
+"""The part of an allowance from which on its caller is near the limit."""
 
 _RANK: Final[tuple[Name, ...]] = ("closed", "half_open", "open")
 
@@ -52,24 +57,34 @@ class Desk:
     Args:
         chains: From name to chain.
         methods: What is offered.
+        limiter: Who knows how much of their allowance callers have used.
         wall: Seconds since 1970; the breakers' own clocks know no date.
     """
 
     def __init__(
-        self, chains: Mapping[str, Chain], methods: Registry, wall: Wall = time.time
+        self,
+        chains: Mapping[str, Chain],
+        methods: Registry,
+        limiter: Limiter,
+        wall: Wall = time.time,
     ) -> None:
         self.chains = chains
+        self._limiter = limiter
         self._methods = methods
         self._wall = wall
+
+    @property
+    def state(self) -> Name:
+        """The worst state of all breakers."""
+        return max((chain.breaker.name for chain in self.chains.values()), key=_RANK.index)
 
     def breakers(self) -> dict[str, Any]:
         """Return the worst state of all, and what is known of each chain's breaker.
 
         The body of ``GET /admin/circuit-breaker/status``, see ``docs/admin.md``.
         """
-        names = (chain.breaker.name for chain in self.chains.values())
         return {
-            "state": max(names, key=_RANK.index),
+            "state": self.state,
             "chains": {name: self.breaker(chain.breaker) for name, chain in self.chains.items()},
         }
 
@@ -104,6 +119,22 @@ class Desk:
             ],
         }
 
+    def told(self) -> list[dict[str, Any]]:
+        """Return what the page shows of each chain: breaker, daemon, tip, cache, warnings."""
+        return [self._told(chain) for chain in self.chains.values()]
+
+    def _told(self, chain: Chain) -> dict[str, Any]:
+        facts = chain.facts(draining=False, lag=0.0)
+        _, warnings = judge(facts)
+        return {
+            **chain.details(facts),
+            "name": chain.name,
+            "url": chain.url,
+            "limit": chain.gate.limit,
+            "breaker": self.breaker(chain.breaker),
+            "warnings": warnings,
+        }
+
     def reset(self, chain: str | None, reason: str) -> list[str]:
         """Close the breaker of *chain*, of every chain where it is None; return their names.
 
@@ -114,6 +145,10 @@ class Desk:
         for breaker in [self.chains[name].breaker for name in names]:
             breaker.reset(reason)
         return names
+
+    def near(self) -> list[Standing]:
+        """Return the callers who have used much of their allowance, the fullest first."""
+        return [each for each in self._limiter.fullest() if each.used >= NEAR]
 
     def methods(self) -> list[MethodUse]:
         """Return every row with its use, the most called first."""

@@ -39,6 +39,7 @@ NOT_RUN = {
     "/opt/verus-gateway/bin/verus-gateway serve --config /etc/verus-gateway/gateway.toml": (
         "runs until a signal"
     ),
+    ".venv/bin/verus-gateway admin hash-password": "asks for a password; tests type one",
     "openssl rand -hex 24": "is not ours",
     "systemctl daemon-reload": "needs systemd",
     "systemctl enable --now verus-gateway": "needs systemd",

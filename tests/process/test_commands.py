@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import msgspec
 import pytest
 from process.conftest import Run
 from process.distribution import distribution
+
+from verus_gateway import passwords
 
 GOOD = """
 from verus_gateway.plugin import PUBLIC, method
@@ -188,3 +191,48 @@ async def test_an_address_in_use_is_one_line_and_status_1(run: Run, config: Path
 
 def _set_port(config: Path, port: str) -> None:
     config.write_text(config.read_text().replace("port = 0", f"port = {port}"))
+
+
+def test_a_password_is_hashed_from_standard_input() -> None:
+    ended = hashing(b"correct horse battery\r\n")
+
+    assert ended.returncode == 0
+    hash = passwords.read(ended.stdout.decode())
+    assert hash.fits("correct horse battery")
+    assert not hash.cheap
+
+
+def test_a_short_password_is_refused() -> None:
+    ended = hashing(b"short\n")
+
+    assert (ended.returncode, ended.stdout) == (2, b"")
+    assert ended.stderr == b"verus-gateway: a password has at least 12 characters\n"
+
+
+def hashing(typed: bytes) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(HASHING, input=typed, capture_output=True, check=False, timeout=30)  # noqa: S603  our own program
+
+
+@pytest.mark.parametrize(("second", "status"), [("correct horse battery", 0), ("another one", 2)])
+def test_at_a_terminal_the_password_is_asked_for_twice_and_not_shown(
+    second: str, status: int
+) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(  # noqa: S603  our own program
+        HASHING, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True
+    )
+    shown = b""
+    for ask, answer in ((b"Password: ", "correct horse battery"), (b"again: ", second)):
+        while not shown.endswith(ask):
+            shown += os.read(ours, 1)
+        os.write(ours, answer.encode() + b"\n")
+    output, _ = process.communicate(timeout=30)
+    os.close(theirs)
+    os.close(ours)
+
+    assert process.returncode == status
+    assert b"correct horse" not in shown
+    assert (b"scrypt:" in output) is (status == 0)
+
+
+HASHING = [sys.executable, "-m", "verus_gateway", "admin", "hash-password"]

@@ -2,6 +2,7 @@
 
 from verus_gateway.config.reader import load
 from verus_gateway.config.tree import (
+    AdminConfig,
     AppConfig,
     AuthConfig,
     BreakerConfig,
@@ -10,6 +11,7 @@ from verus_gateway.config.tree import (
     LoggingConfig,
     MetricsConfig,
     Mode,
+    OpenIdConfig,
     RateClass,
     RateLimitConfig,
     Secret,
@@ -20,6 +22,7 @@ from verus_gateway.config.tree import (
 )
 
 __all__ = [
+    "AdminConfig",
     "AppConfig",
     "AuthConfig",
     "BreakerConfig",
@@ -28,6 +31,7 @@ __all__ = [
     "LoggingConfig",
     "MetricsConfig",
     "Mode",
+    "OpenIdConfig",
     "RateClass",
     "RateLimitConfig",
     "Secret",

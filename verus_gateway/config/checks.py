@@ -3,11 +3,12 @@
 import re
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from verus_gateway.config import access, issuers, sharing
-from verus_gateway.config.tree import CHAIN_NAME, AppConfig, Config, VerusConfig
+from verus_gateway.config import access, issuers, operators, sharing
+from verus_gateway.config.tree import CHAIN_NAME, AdminConfig, AppConfig, Config, VerusConfig
 
 SHORTEST_SECRET: Final = 16
 PLACEHOLDERS: Final = re.compile(
@@ -15,7 +16,12 @@ PLACEHOLDERS: Final = re.compile(
     re.IGNORECASE,
 )
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-SECRET_KEYS: Final = frozenset({"rpc_password", "blocknotify_secret", "redis_secret", "app_key"})
+SECRET_KEYS: Final = frozenset(
+    {
+        *("rpc_password", "blocknotify_secret", "redis_secret", "app_key"),
+        *("password_hash", "client_secret"),
+    }
+)
 URL_KEYS: Final = frozenset({"redis_url"})
 """Keys whose value is a secret where it holds a password."""
 MOUNTED: Final = Path("/run/secrets")
@@ -40,6 +46,7 @@ def contradictions(config: Config) -> Iterator[str]:
         yield "cache.max_entry_size: is over cache.max_size"
     yield from access.contradictions(config)
     yield from sharing.contradictions(config.cache)
+    yield from operators.contradictions(config.admin)
 
 
 def _of_daemon(table: str, verus: VerusConfig) -> Iterator[str]:
@@ -76,8 +83,7 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
         path: The file, whose mode matters where it holds a secret.
     """
     if config.security.mode == "development":
-        if config.server.host not in LOOPBACK:
-            yield "server.host: development mode listens on loopback only"
+        yield from _beyond_loopback(config)
         return
     if "admin" in config.auth.anonymous_scopes:
         yield "auth.anonymous_scopes: admin is for nobody without a token"
@@ -86,6 +92,7 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
     yield from _weak_keys(config.auth.apps)
     for table, verus in _daemons(config):
         yield from _weak_password(table, verus)
+    yield from _weak_admin(config.admin)
     for key in _literal_secrets(document, ""):
         if _readable_by_all(path):
             yield f"{key}: stands in a file that everybody may read (chmod 600)"
@@ -100,6 +107,26 @@ def _weak_secrets(config: Config) -> Iterator[str]:
             yield from _weak(key, secret.reveal())
     if config.cache.redis_password_file:
         yield from _weak_file("cache.redis_password_file", Path(config.cache.redis_password_file))
+
+
+def _beyond_loopback(config: Config) -> Iterator[str]:
+    bind = config.admin.bind.rpartition(":")[0].strip("[]")
+    for key, host in (("server.host", config.server.host), ("admin.bind", bind)):
+        if host and host not in LOOPBACK:
+            yield f"{key}: development mode listens on loopback only"
+
+
+def _weak_admin(admin: AdminConfig) -> Iterator[str]:
+    if admin.password_hash_file:
+        yield from _weak_file("admin.password_hash_file", Path(admin.password_hash_file))
+    with suppress(OSError, ValueError):  # named among the contradictions
+        if operators.hash_of(admin).cheap:
+            yield f"{operators.hash_key(admin)}: costs too little to guess; make it anew"
+    if admin.openid.client_secret:
+        yield from _weak("admin.openid.client_secret", admin.openid.client_secret.reveal())
+    if admin.openid.client_secret_file:
+        file = Path(admin.openid.client_secret_file)
+        yield from _weak_file("admin.openid.client_secret_file", file)
 
 
 def _weak_password(table: str, verus: VerusConfig) -> Iterator[str]:

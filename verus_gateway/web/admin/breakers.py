@@ -1,16 +1,16 @@
 """``/admin/circuit-breaker``: the breakers' state and their reset, as JSON for programs."""
 
-import asyncio
 from typing import Final
 
 import msgspec
 from aiohttp import hdrs, web
 
 from verus_gateway import audit
-from verus_gateway.errors import BodyTimeout, BodyTooLarge, InvalidRequest, WrongMediaType
+from verus_gateway.errors import InvalidRequest, WrongMediaType
 from verus_gateway.plugin import ADMIN
+from verus_gateway.web.body import read
 from verus_gateway.web.callers import address_of, permitted
-from verus_gateway.web.keys import DESK, LIMITS
+from verus_gateway.web.keys import DESK
 
 routes = web.RouteTableDef()
 
@@ -42,7 +42,7 @@ async def status(request: web.Request) -> web.Response:
 @routes.post("/admin/circuit-breaker/reset")
 async def reset(request: web.Request) -> web.Response:
     """Close the breaker of one chain or of all."""
-    body = await _body(request)
+    body = await read(request, LONGEST)
     caller = await permitted(request, ADMIN, body)
     order = _order(request, body)
     desk = request.app[DESK]
@@ -64,20 +64,6 @@ async def reset(request: web.Request) -> web.Response:
 def told(reason: str, who: str) -> str:
     """Return the cause of a reset, as the breaker's history tells it."""
     return f"{reason or 'no reason given'} (by {who})"
-
-
-async def _body(request: web.Request) -> bytes:
-    limits = request.app[LIMITS]
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            body = await request.content.read(LONGEST + 1)
-            while len(body) <= LONGEST and not request.content.at_eof():
-                body += await request.content.read(LONGEST + 1 - len(body))
-    except TimeoutError:
-        raise BodyTimeout(f"the body did not arrive within {limits.body_seconds:g} s") from None
-    if len(body) > LONGEST:
-        raise BodyTooLarge(f"the body of a reset has at most {LONGEST} bytes")
-    return body
 
 
 def _order(request: web.Request, body: bytes) -> Order:
