@@ -35,12 +35,14 @@ class Question:
         params: Its parameters in order.
         retry: Whether asking twice is harmless; False is sent at most once.
         deadline: When to give up, on the event loop's clock.
+        favoured: Whether it goes before those that are not.
     """
 
     method: str
     params: Params
     retry: bool
     deadline: float
+    favoured: bool = False
 
 
 class Verusd(Protocol):

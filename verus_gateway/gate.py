@@ -3,7 +3,8 @@
 verusd has four threads and a work queue of sixteen; what comes on top is thrown away with
 "Work queue depth exceeded". The gate keeps below that: a limit that halves when verusd says
 so and grows back by one for each limit-ful of answers (additive increase, multiplicative
-decrease), and a bounded queue in order of arrival.
+decrease), and a bounded queue in order of arrival. Calls of named callers go before those of
+strangers, and where the queue is full, in the place of one.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ SHRINK_EVERY: Final = 0.5
 
 
 class Gate:
-    """Lets a limited number of calls in, the others in order of arrival.
+    """Lets a limited number of calls in, the others in order of arrival, the favoured first.
 
     Args:
         limit: Calls inside at once, at most.
@@ -35,7 +36,8 @@ class Gate:
         self._clock = clock
         self._limit = float(limit)
         self._inside = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._favoured: deque[asyncio.Future[None]] = deque()
+        self._others: deque[asyncio.Future[None]] = deque()
         self._shrunk_at = -SHRINK_EVERY
 
     def __repr__(self) -> str:
@@ -54,28 +56,33 @@ class Gate:
     @property
     def waiting(self) -> int:
         """Calls waiting now."""
-        return len(self._waiting)
+        return len(self._favoured) + len(self._others)
 
-    async def enter(self) -> None:
+    async def enter(self, *, favoured: bool = False) -> None:
         """Wait for a place; whoever got one gives it back with `leave`.
+
+        Args:
+            favoured: Goes before those who are not, and takes the place of the last of them
+                where the queue is full.
 
         Raises:
             QueueFull: too many wait already.
         """
-        if self._inside < self.limit and not self._waiting:
+        if self._inside < self.limit and not self.waiting:
             self._inside += 1
             return
-        if len(self._waiting) >= self._queue:
-            raise QueueFull(f"{self._queue} calls already wait for the daemon")
+        if self.waiting >= self._queue and not (favoured and self._give_way()):
+            raise self._full()
         place = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        queue = self._favoured if favoured else self._others
+        queue.append(place)
         try:
             await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled() and place.exception() is None:
                 self.leave()  # the place came in the same moment as the cancellation
-            elif place in self._waiting:
-                self._waiting.remove(place)
+            elif place in queue:
+                queue.remove(place)
             raise
 
     def leave(self) -> None:
@@ -98,14 +105,27 @@ class Gate:
 
     def turn_away(self, error: Callable[[], RpcError]) -> None:
         """Fail everybody who waits: the daemon went away meanwhile."""
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_exception(error())
+        for queue in (self._favoured, self._others):
+            while queue:
+                place = queue.popleft()
+                if not place.done():
+                    place.set_exception(error())
+
+    def _full(self) -> QueueFull:
+        return QueueFull(f"{self._queue} calls already wait for the daemon")
+
+    def _give_way(self) -> bool:
+        """Take the last of those who are not favoured out of the queue; tell whether one was."""
+        if not self._others:
+            return False
+        place = self._others.pop()
+        if not place.done():
+            place.set_exception(self._full())
+        return True
 
     def _admit(self) -> None:
-        while self._waiting and self._inside < self.limit:
-            place = self._waiting.popleft()
+        while self.waiting and self._inside < self.limit:
+            place = (self._favoured or self._others).popleft()
             if not place.done():
                 self._inside += 1
                 place.set_result(None)

@@ -65,7 +65,7 @@ class GuardedDaemon:
         self._breaker.check()
         try:
             async with asyncio.timeout_at(question.deadline):
-                await self._gate.enter()
+                await self._gate.enter(favoured=question.favoured)
         except TimeoutError:
             raise QueueTimeout("the call's time ran out while it waited for its turn") from None
         try:
@@ -99,7 +99,7 @@ class GuardedDaemon:
 class Line:
     """The daemon as one call's handler sees it: its deadline, and whether to ask twice."""
 
-    __slots__ = ("_daemon", "_deadline", "_offered", "_retry", "newest")
+    __slots__ = ("_daemon", "_deadline", "_favoured", "_offered", "_retry", "newest")
 
     def __init__(
         self,
@@ -108,17 +108,19 @@ class Line:
         retry: bool,
         deadline: float,
         offered: Container[str] = frozenset(),
+        favoured: bool = False,
     ) -> None:
         self._daemon = daemon
         self._offered = offered
         self._retry = retry
         self._deadline = deadline
+        self._favoured = favoured
         self.newest: Raw | None = None
         """What verusd answered last: that is JSON, whoever passes it on."""
 
     async def call(self, method: str, *params: Json) -> Raw:
         """Return verusd's result, still encoded."""
-        question = Question(method, params, self._retry, self._deadline)
+        question = Question(method, params, self._retry, self._deadline, self._favoured)
         self.newest = await self._daemon.ask(question)
         return self.newest
 

@@ -54,11 +54,19 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Miss(msgspec.Struct, frozen=True, gc=False):
-    """A permitted call that memory cannot answer; *key* is empty where nothing is kept."""
+    """A permitted call that memory cannot answer.
+
+    Attributes:
+        method: Its row.
+        params: As the row reads them.
+        key: Of the answer; empty where nothing is kept.
+        favoured: Whether it goes before those of strangers.
+    """
 
     method: Method
     params: Params
     key: bytes
+    favoured: bool = False
 
 
 class Pipeline:
@@ -115,12 +123,12 @@ class Pipeline:
         if form is not None and form.made is not None:
             made: Miss = form.made
             caller.require(made.method.scope)
-            return self._recall(made) or _copied(made)
+            return self._recall(made) or _copied(made, caller)
         if call.method == DISCOVER:
             return Answer(self._discover(caller.scopes), "cache")
         miss = self._read(call, caller)
         if form is not None:
-            form.made = _copied(miss)
+            form.made = _copied(miss, caller)
         return self._recall(miss) or miss
 
     def _read(self, call: Call, caller: Caller) -> Miss:
@@ -133,8 +141,9 @@ class Pipeline:
         except Exception as error:
             raise _incident(method, error) from error
         if method.ttl == 0 and method.fallback is None:
-            return Miss(method, params, b"")
-        return Miss(method, params, cache.key(self._chain, method.name, rpc.canonical(params)))
+            return Miss(method, params, b"", caller.subject is not None)
+        key = cache.key(self._chain, method.name, rpc.canonical(params))
+        return Miss(method, params, key, caller.subject is not None)
 
     def _recall(self, miss: Miss) -> Answer | None:
         kept = self._cache.find(miss.key)
@@ -203,7 +212,7 @@ class Pipeline:
     async def _ask(self, miss: Miss) -> Entry:
         # What was current when the call was sent is what its answer may be fresh under.
         at, tip, branch = self._cache.now(), self._tip.newest, self._tip.branch
-        value = await self._run(miss.method, miss.params)
+        value = await self._run(miss)
         entry = Entry(value, at, tip, branch)
         if value == rpc.NULL:  # "not found yet" must not hide what comes, nor what was outlive it
             self._cache.drop(miss.key)
@@ -217,9 +226,16 @@ class Pipeline:
                 self._behind.keep(miss.key, entry, lasts)
         return entry
 
-    async def _run(self, method: Method, params: Params) -> bytes:
+    async def _run(self, miss: Miss) -> bytes:
+        method, params = miss.method, miss.params
         deadline = asyncio.get_running_loop().time() + self._timeout
-        line = Line(self._daemon, retry=method.retry, deadline=deadline, offered=self._methods)
+        line = Line(
+            self._daemon,
+            retry=method.retry,
+            deadline=deadline,
+            offered=self._methods,
+            favoured=miss.favoured,
+        )
         if method.handler is None:
             return rpc.encode(await method.run(line, params))
         try:
@@ -249,11 +265,17 @@ class Pipeline:
         raise error
 
 
-def _copied(miss: Miss) -> Miss:
-    """Return *miss* with parameters of its own: a handler may change those that it is given."""
-    if not any(isinstance(param, dict | list) for param in miss.params):
-        return miss
-    return Miss(miss.method, deepcopy(miss.params), miss.key)
+def _copied(miss: Miss, caller: Caller) -> Miss:
+    """Return *miss* as another call of *caller*.
+
+    It has parameters of its own: a handler may change those that it is given.
+    """
+    favoured = caller.subject is not None
+    if any(isinstance(param, dict | list) for param in miss.params):
+        return Miss(miss.method, deepcopy(miss.params), miss.key, favoured)
+    if miss.favoured != favoured:
+        return Miss(miss.method, miss.params, miss.key, favoured)
+    return miss
 
 
 def _check_carriable(method: Method, error: RpcError) -> None:

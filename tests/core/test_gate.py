@@ -252,3 +252,74 @@ async def test_it_says_what_it_is() -> None:
     await gate.enter()
 
     assert repr(gate) == "<Gate 1 of 2 inside, 0 waiting>"
+
+
+# ---------------------------------------------------------------- who goes first
+
+
+async def test_the_favoured_go_before_those_who_came_earlier() -> None:
+    gate = Gate(limit=1, queue=9)
+    entered: list[str] = []
+
+    async def call(name: str) -> None:
+        await gate.enter(favoured=name.isupper())
+        entered.append(name)
+
+    await gate.enter()
+    tasks = [asyncio.create_task(call(name)) for name in "abAcB"]
+    await turn()
+    for _ in tasks:
+        gate.leave()
+        await turn()
+
+    assert entered == ["A", "B", "a", "b", "c"]
+
+
+async def test_where_the_queue_is_full_the_last_of_the_others_gives_way() -> None:
+    gate = Gate(limit=1, queue=2)
+    await gate.enter()
+    first, last = [asyncio.create_task(gate.enter()) for _ in range(2)]
+    await turn()
+
+    favoured = [asyncio.create_task(gate.enter(favoured=True)) for _ in range(2)]
+    await turn()
+
+    for task in (first, last):
+        with pytest.raises(QueueFull):
+            await task
+    with pytest.raises(QueueFull):
+        await gate.enter(favoured=True)
+    with pytest.raises(QueueFull):
+        await gate.enter()
+    assert gate.waiting == 2
+    await settle(*favoured)
+    assert gate.waiting == 0
+
+
+async def test_nobody_gives_way_where_somebody_has_just_left() -> None:
+    gate = Gate(limit=1, queue=2)
+    await gate.enter()
+    stays, leaves = [asyncio.create_task(gate.enter()) for _ in range(2)]
+    await turn()
+    leaves.cancel()  # and has not run yet
+
+    favoured = gate.enter(favoured=True)
+    favoured.send(None)
+    await turn()
+
+    assert (stays.done(), leaves.cancelled(), gate.waiting) == (False, True, 2)
+    favoured.close()
+    await settle(stays)
+
+
+async def test_the_favoured_are_turned_away_with_the_others() -> None:
+    gate = Gate(limit=1, queue=2)
+    await gate.enter()
+    tasks = [asyncio.create_task(gate.enter(favoured=who)) for who in (True, False)]
+    await turn()
+
+    gate.turn_away(lambda: BreakerOpen("open"))
+
+    for task in tasks:
+        with pytest.raises(BreakerOpen):
+            await task

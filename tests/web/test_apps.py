@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 from signing import APP, KEY, signed
-from stack import Stack, StartStack
+from stack import Stack, StartStack, until
 
 from verus_gateway import logs
 from verus_gateway.config import AppConfig, AuthConfig, RateClass, RateLimitConfig, SecurityConfig
@@ -142,3 +142,27 @@ async def test_strangers_over_their_limit_take_nothing_from_an_app_at_their_addr
 
     assert strangers == [200, *[429] * 20]
     assert app == [*[200] * 5, 429]
+
+
+async def test_an_app_does_not_wait_behind_strangers_for_the_daemon(start: StartStack) -> None:
+    stack = await started(start, verus={"max_concurrency": 1, "max_queue": 2})
+    gate, order = stack.gateway.chain.gate, list[str]()
+    await gate.enter()
+
+    async def ask(who: str, height: int) -> int:
+        params = [height] if who == "app" else []
+        method = "getblockhash" if who == "app" else ("getinfo", "getblockcount")[height]
+        body = msgspec.json.encode({"id": 1, "method": method, "params": params})
+        reply = await stack.post(body, **(signed(body) if who == "app" else {}))
+        order.append(who)
+        return 0 if reply.body["error"] is None else int(reply.body["error"]["code"])
+
+    strangers = [asyncio.create_task(ask("stranger", number)) for number in range(2)]
+    await until(lambda: gate.waiting == 2)
+    app = asyncio.create_task(ask("app", 3))
+    await until(lambda: "stranger" in order)
+    gate.leave()
+
+    codes = [await each for each in strangers]
+    assert (await app, sorted(codes)) == (0, [-32000, 0])
+    assert order == ["stranger", "app", "stranger"]
