@@ -123,7 +123,9 @@ def _decoded(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
         return decoder.decode(body)
     except RecursionError:
         raise ParseError("nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation) as error:
+    except InvalidOperation:
+        raise ParseError("a number's exponent is out of range") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ParseError(f"not JSON: {_first_line(error)}") from None
 
 

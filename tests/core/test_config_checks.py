@@ -303,6 +303,23 @@ def test_networks_of_proxies_and_rate_classes_are_taken(faults: Faults) -> None:
 
 
 @pytest.mark.parametrize(
+    "origin",
+    ["*", "https://wallet.example", "http://127.0.0.1:3000", "http://[::1]:80", "app://localhost"],
+)
+def test_an_origin_is_taken_as_browsers_write_it(faults: Faults, origin: str) -> None:
+    assert faults(verus() + f'[security]\ncors_origins = ["{origin}"]') == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://wallet.example/", "wallet.example", "https://Wallet.example", "null", ""]
+)
+def test_what_no_browser_would_send_is_no_origin(faults: Faults, origin: str) -> None:
+    [fault] = faults(verus() + f'[security]\ncors_origins = ["{origin}"]')
+
+    assert fault.startswith(f"security.cors_origins: {origin!r} is no origin")
+
+
+@pytest.mark.parametrize(
     ("network", "fault"),
     [
         ("10.0.0.1/8", "10.0.0.1/8 has host bits set"),

@@ -34,7 +34,9 @@ async def test_an_allowed_origin_may_call_and_read(
     assert "X-VRPC-API-Version" in asked["Access-Control-Allow-Headers"]
     assert asked["Access-Control-Allow-Methods"] == "POST"
     assert answer.headers["Access-Control-Allow-Origin"] == said
-    assert "X-Verus-Degraded" in answer.headers["Access-Control-Expose-Headers"]
+    exposed = {name.strip() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
+    assert {"X-Verus-Degraded", "RateLimit", "RateLimit-Policy", "Retry-After"} <= exposed
+    assert "Access-Control-Allow-Credentials" not in answer.headers
     assert (error.status, error.headers["Access-Control-Allow-Origin"]) == (400, said)
 
 

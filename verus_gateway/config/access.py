@@ -10,6 +10,8 @@ from verus_gateway.config.tree import AppConfig, Config, RateLimitConfig, Server
 
 CLASS_NAME: Final = r"[a-z0-9_-]{1,32}"
 """Of a rate class: it stands in a header and in a label."""
+ORIGIN: Final = r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+"""As browsers write it (RFC 6454 section 6.2); they compare it letter by letter."""
 APP_ID: Final = r"[\x21-\x7e]{1,64}"
 """Of an app: it stands in a header."""
 BUILT_IN: Final = frozenset({"anonymous", "default"})
@@ -19,6 +21,12 @@ UNIX: Final = "unix:"
 def contradictions(config: Config) -> Iterator[str]:
     """Yield what cannot be meant."""
     yield from _of_proxies(config.server)
+    for origin in config.security.cors_origins:
+        if origin != "*" and re.fullmatch(ORIGIN, origin) is None:
+            yield (
+                f"security.cors_origins: {origin[:64]!r} is no origin: a scheme and a host in small "
+                "letters, a port where it is not the usual one, and no more"
+            )
     yield from _of_rates(config.rate_limit)
     classes = {*BUILT_IN, *config.rate_limit.classes}
     for id, app in config.auth.apps.items():

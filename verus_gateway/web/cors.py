@@ -9,7 +9,10 @@ from verus_gateway.web.keys import LIMITS
 
 routes = web.RouteTableDef()
 
-_EXPOSED: Final = "Age, Cache-Status, Retry-After, X-Request-ID, X-Verus-Degraded"
+_EXPOSED: Final = (
+    "Age, Cache-Status, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-ID, "
+    "X-Verus-Degraded"
+)
 _PREFLIGHT: Final = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "POST",
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: (

@@ -24,6 +24,8 @@ from verus_gateway.web.refusal import refusal
 log = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Below: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""What a connection hands its requests to, below any middleware."""
 
 SECURITY_HEADERS: Final = {
     "Server": "verus-gateway",
@@ -90,3 +92,21 @@ def _translated(http: web.HTTPException) -> RpcError:
             return BodyTooLarge("the body is too large")
         case _:
             return InvalidRequest(f"HTTP {http.status}")
+
+
+def worded(handler: Below) -> Below:
+    """Return *handler*, with our own words for what aiohttp refuses before any middleware.
+
+    That is an ``Expect`` it does not know: its own answer would quote it.
+    """
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as http:
+            error = InvalidRequest("the request expects what is not offered")
+            response = refusal(error, status=http.status)
+            response.force_close()
+            return dressed(response)
+
+    return handle

@@ -18,7 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 from verus_gateway import rpc
 from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
 from verus_gateway.web.keys import COUNTS
-from verus_gateway.web.middleware import SECURITY_HEADERS, dressed
+from verus_gateway.web.middleware import SECURITY_HEADERS, dressed, worded
 from verus_gateway.web.refusal import refusal
 
 
@@ -144,6 +144,7 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> Any:
         made: Any = await super()._make_server()
         made.__class__ = Server  # the same object with another way to make protocols
+        made.request_handler = worded(made.request_handler)
         counts = self.app.get(COUNTS)
         made.manners = self._manners
         made.cut = Tally() if counts is None else counts.cut
