@@ -1,14 +1,10 @@
-import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
-from simulator.harness import NOW, Run, Time, settings
+from simulator.harness import NOW, Run, Time, executor, settings
 
 from verus_gateway.simulator import Chain, Simulator
 from verus_gateway.simulator.commands import Node
-from verus_gateway.simulator.methods import table
-from verus_gateway.simulator.univalue import parse, write
 
 
 @pytest.fixture
@@ -41,11 +37,4 @@ def node(chain: Chain) -> Node:
 @pytest.fixture
 def run(node: Node) -> Run:
     """Execute one command; parameters and result travel as JSON text."""
-    known = table()
-
-    def execute(method: str, *params: object) -> Any:
-        command = known.by_name[method]
-        result = command.execute(node, parse(json.dumps(params).encode()))
-        return json.loads(write(result))
-
-    return execute
+    return executor(node)

@@ -11,12 +11,26 @@ from typing import Any
 import pytest
 
 from verus_gateway.simulator import Settings
-from verus_gateway.simulator.commands import RpcError
+from verus_gateway.simulator.commands import Node, RpcError
+from verus_gateway.simulator.methods import table
+from verus_gateway.simulator.univalue import parse, write
 
 NOW = 1_700_000_000.0
 PASSWORD = "pw"
 Run = Callable[..., Any]
 RECORDED = Path(__file__).parents[3] / "shared" / "recorded"
+
+
+def executor(node: Node) -> Run:
+    """Return what executes one command on *node*; parameters and result travel as JSON text."""
+    known = table()
+
+    def execute(method: str, *params: object) -> Any:
+        command = known.by_name[method]
+        result = command.execute(node, parse(json.dumps(params).encode()))
+        return json.loads(write(result))
+
+    return execute
 
 
 def failing(run: Run, method: str, *params: object) -> tuple[int, str]:

@@ -3,6 +3,7 @@ from simulator.harness import NOW
 
 from verus_gateway.simulator import Chain, base58
 from verus_gateway.simulator.blocks import merkle
+from verus_gateway.simulator.genesis import endowment
 from verus_gateway.simulator.mempool import Refused
 from verus_gateway.simulator.scripts import pay
 from verus_gateway.simulator.transactions import (
@@ -59,6 +60,7 @@ def test_every_block_pays_its_reward_and_the_fees(long_chain: Chain) -> None:
         coinbase, *paid = long_chain.at(height).transactions
         fees = sum(fee_of(long_chain, transaction) for transaction in paid)
         expected = long_chain.parameters.subsidy(height) + fees
+        expected += 0 if height else endowment(long_chain.parameters)
         assert coinbase.coinbase
         assert sum(output.value for output in coinbase.outputs) == expected
 
@@ -84,10 +86,11 @@ def test_balances_are_the_sums_of_unspent_outputs_and_make_up_the_supply(
     ledger = long_chain.ledger
     for person in long_chain.people:
         assert long_chain.balance(person) == sum(coin.value for coin in ledger.coins(person))
-    created = sum(long_chain.parameters.subsidy(height) for height in range(301))
-    assert sum(long_chain.balance(person) for person in long_chain.people) == created
+    given = endowment(long_chain.parameters)
+    created = given + sum(long_chain.parameters.subsidy(height) for height in range(301))
+    assert sum(coin.value for coin in ledger.unspent.values()) == created
     assert ledger.supply(300) == created
-    assert ledger.supply(200) == sum(long_chain.parameters.subsidy(h) for h in range(201))
+    assert ledger.supply(200) == given + sum(long_chain.parameters.subsidy(h) for h in range(201))
 
 
 def test_people_have_valid_addresses_that_follow_from_the_seed(chain: Chain) -> None:
@@ -167,7 +170,8 @@ def test_balances_stay_right_over_a_reorg_deeper_than_maturity() -> None:
     chain.reorg(200, now=NOW)
 
     created = sum(chain.parameters.subsidy(height) for height in range(261))
-    assert sum(chain.balance(person) for person in chain.people) == created
+    created += endowment(chain.parameters)
+    assert sum(coin.value for coin in chain.ledger.unspent.values()) == created
     for person in chain.people:
         assert chain.balance(person) == sum(c.value for c in chain.ledger.coins(person))
 

@@ -1,5 +1,6 @@
 """Addresses: base58check with verusd's version bytes."""
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -15,6 +16,7 @@ _CHECK: Final = 4
 _SIZE: Final = 21
 
 
+@lru_cache(maxsize=4096)
 def encode(version: int, payload: bytes) -> str:
     """Write *payload* (20 bytes) under *version* as base58check."""
     body = bytes([version]) + payload
@@ -27,6 +29,7 @@ def encode(version: int, payload: bytes) -> str:
     return "1" * (len(body) - len(body.lstrip(b"\0"))) + digits
 
 
+@lru_cache(maxsize=4096)
 def decode(text: str) -> tuple[int, bytes]:
     """Read an address back into its version byte and its 20 bytes.
 

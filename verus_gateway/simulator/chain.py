@@ -3,8 +3,12 @@
 from random import Random
 from typing import Final
 
+from verus_gateway.simulator import genesis
 from verus_gateway.simulator.blocks import SPACING, Block, forge
+from verus_gateway.simulator.currencies import baskets
+from verus_gateway.simulator.errands import World, errand
 from verus_gateway.simulator.ledger import Ledger
+from verus_gateway.simulator.market import MINERS, settle, settles
 from verus_gateway.simulator.mempool import Mempool, Refused, Waiting
 from verus_gateway.simulator.parameters import parameters
 from verus_gateway.simulator.payments import choose, keys, payment, payments, reward
@@ -33,7 +37,7 @@ class Chain:
         self.keys = keys(seed, name)
         self.people = tuple(self.keys)
         self.ledger = Ledger()
-        self.mempool = Mempool(self.ledger)
+        self.mempool = Mempool(self.ledger, MINERS)
         self.branch = 0
         self._seed = seed
         self._active: list[Block] = []
@@ -126,6 +130,7 @@ class Chain:
         wanted = payments(dice, self.people, self.ledger, self.mempool, height=height + 1)
         for transaction in wanted:
             self.mempool.add(transaction, height=height, time=block.time)
+        self._run_errand(block)
         return block
 
     def reorg(self, depth: int = 1, *, grow: int = 0, now: float = 0) -> list[Block]:
@@ -181,18 +186,45 @@ class Chain:
 
     def _forge(self, height: int, waiting: list[Waiting], now: int) -> Block:
         salt = f"{self._seed} {self.parameters.name} {self.branch} {height}"
-        value = self.parameters.subsidy(height) + sum(entry.fee for entry in waiting)
+        imports = self._imports(height)
+        paid = sum(entry.fee for entry in waiting) + sum(map(self._left, imports))
+        value = self.parameters.subsidy(height) + paid
         if height == 1:
             value += self.parameters.premine
         miner = Random(f"miner {salt}").choice(self.people)
-        transactions = [reward(height, value, miner, salt)]
+        more = () if height else genesis.outputs(self.parameters, self.people)
+        transactions = [reward(height, value, miner, salt, more)]
         transactions += [entry.transaction for entry in waiting]
+        transactions += imports
         below = self._active[-1] if self._active else None
         time = now if below is None else max(now, below.time + 1)
         return forge(below, transactions, time=time, salt=salt)
 
+    def _run_errand(self, block: Block) -> None:
+        world = World(
+            parameters=self.parameters,
+            people=self.people,
+            ledger=self.ledger,
+            mempool=self.mempool,
+            height=block.height + 1,
+        )
+        wanted = errand(Random(f"{self._seed} errand {block.hash}"), world)
+        if wanted is not None:
+            self.mempool.add(wanted, height=block.height, time=block.time)
+
+    def _left(self, transaction: Transaction) -> int:
+        spent = [self.ledger.unspent[each.txid, each.n] for each in transaction.inputs]
+        given = sum(paid.value for paid in transaction.outputs)
+        return sum(coin.value for coin in spent) - given
+
+    def _imports(self, height: int) -> list[Transaction]:
+        own = self.parameters.chainid
+        found = (settle(self.ledger, b.address, height, own) for b in baskets(self.parameters))
+        return [transaction for transaction in found if transaction is not None]
+
     def _refill(self, lost: list[Block]) -> None:
         again = [(each, block.time) for block in lost for each in block.transactions[1:]]
+        again = [entry for entry in again if not settles(entry[0])]
         again += [(entry.transaction, entry.time) for entry in self.mempool.drain()]
         for transaction, time in again:
             try:

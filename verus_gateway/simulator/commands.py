@@ -12,6 +12,7 @@ from verus_gateway.simulator.univalue import COIN, Json, Number
 MISC_ERROR: Final = -1
 TYPE_ERROR: Final = -3
 INVALID_ADDRESS_OR_KEY: Final = -5
+WALLET_ERROR: Final = -4
 INVALID_PARAMETER: Final = -8
 DESERIALIZATION_ERROR: Final = -22
 IN_WARMUP: Final = -28

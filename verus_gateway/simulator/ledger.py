@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from verus_gateway.simulator.blocks import Block
-from verus_gateway.simulator.scripts import payee
+from verus_gateway.simulator.scripts import payee, understand
 from verus_gateway.simulator.transactions import Outpoint, Transaction
 
 MATURITY: Final = 100
@@ -49,6 +49,7 @@ class Delta:
 
     address: str | None
     satoshis: int
+    script: bytes
     txid: str
     n: int
     position: int
@@ -66,6 +67,7 @@ class Ledger:
         self.located: dict[str, Block] = {}
         self.purse: list[Outpoint] = []
         self._deltas: dict[str, list[Delta]] = {}
+        self._smart: dict[int, dict[Outpoint, Coin]] = {}
 
     def deltas(self, address: str) -> list[Delta]:
         """Return an address's changes, oldest first."""
@@ -75,6 +77,16 @@ class Ledger:
         """Return an address's unspent outputs, oldest first."""
         paid = [delta for delta in self.deltas(address) if (delta.txid, delta.n) in self.unspent]
         return [self.unspent[delta.txid, delta.n] for delta in paid if not delta.spending]
+
+    def ever(self, address: str) -> list[Coin]:
+        """Return all outputs that an address was ever paid, spent or not, oldest first."""
+        paid = [(delta.txid, delta.n) for delta in self.deltas(address) if not delta.spending]
+        return [self.unspent.get(each) or self.spends[each].coin for each in paid]
+
+    def held(self, kind: int) -> list[Coin]:
+        """Return the unspent smart outputs of one kind, oldest first."""
+        coins = self._smart.get(kind, {}).values()
+        return sorted(coins, key=lambda coin: (coin.height, coin.txid, coin.n))
 
     def supply(self, height: int) -> int:
         """Return the satoshis that existed after block *height*."""
@@ -98,11 +110,10 @@ class Ledger:
         for transaction in reversed(block.transactions):
             del self.located[transaction.txid]
             for n in range(len(transaction.outputs)):
-                touched.add(self.unspent.pop((transaction.txid, n)).address)
+                touched.add(self._end((transaction.txid, n)).address)
             for spent in () if transaction.coinbase else transaction.inputs:
                 coin = self.spends.pop((spent.txid, spent.n)).coin
-                self.unspent[coin.outpoint] = coin
-                self.purse.append(coin.outpoint)
+                self._begin(coin)
                 touched.add(coin.address)
         for address in touched - {None}:
             history = self._deltas[str(address)]
@@ -111,7 +122,7 @@ class Ledger:
 
     def _spend(self, transaction: Transaction, block: Block, position: int) -> None:
         for n, spent in enumerate(transaction.inputs):
-            coin = self.unspent.pop((spent.txid, spent.n))
+            coin = self._end((spent.txid, spent.n))
             self.spends[coin.outpoint] = Spend(
                 coin=coin, txid=transaction.txid, n=n, height=block.height
             )
@@ -119,6 +130,7 @@ class Ledger:
                 Delta(
                     address=coin.address,
                     satoshis=-coin.value,
+                    script=coin.script,
                     txid=transaction.txid,
                     n=n,
                     position=position,
@@ -139,12 +151,12 @@ class Ledger:
                 height=block.height,
                 coinbase=transaction.coinbase,
             )
-            self.unspent[coin.outpoint] = coin
-            self.purse.append(coin.outpoint)
+            self._begin(coin)
             self._note(
                 Delta(
                     address=coin.address,
                     satoshis=paid.value,
+                    script=paid.script,
                     txid=transaction.txid,
                     n=n,
                     position=position,
@@ -153,6 +165,21 @@ class Ledger:
                     spending=False,
                 )
             )
+
+    def _begin(self, coin: Coin) -> None:
+        self.unspent[coin.outpoint] = coin
+        found = understand(coin.script)
+        if found is None:
+            self.purse.append(coin.outpoint)
+        else:
+            self._smart.setdefault(found.kind, {})[coin.outpoint] = coin
+
+    def _end(self, outpoint: Outpoint) -> Coin:
+        coin = self.unspent.pop(outpoint)
+        found = understand(coin.script)
+        if found is not None:
+            del self._smart[found.kind][outpoint]
+        return coin
 
     def _note(self, delta: Delta) -> None:
         if delta.address is not None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from verus_gateway.simulator.ledger import Ledger
+from verus_gateway.simulator.ledger import Coin, Ledger
+from verus_gateway.simulator.scripts import understand
 from verus_gateway.simulator.transactions import Outpoint, Transaction
 
 EXPIRING_SOON: Final = 3
@@ -30,9 +31,13 @@ class Waiting:
 
 
 class Mempool:
-    """What will be in the next block, in the order of arrival."""
+    """What will be in the next block, in the order of arrival.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Outputs of the *kept* kinds are spent by a block's own transactions only.
+    """
+
+    def __init__(self, ledger: Ledger, kept: frozenset[int] = frozenset()) -> None:
+        self._kinds = kept
         self.waiting: dict[str, Waiting] = {}
         self._ledger = ledger
         self._reserved: set[Outpoint] = set()
@@ -82,6 +87,9 @@ class Mempool:
             if outpoint in self._reserved:
                 raise Refused(-26, "18: txn-mempool-conflict")
             coin = self._ledger.unspent.get(outpoint)
+            if coin is not None and self._kept(coin):
+                message = "16: mandatory-script-verify-flag-failed"
+                raise Refused(-26, f"{message} (Script evaluated without error but finished false)")
             if coin is None:
                 total += self._waiting_value(outpoint)
             elif not coin.matured(height + 1):
@@ -89,6 +97,10 @@ class Mempool:
             else:
                 total += coin.value
         return total
+
+    def _kept(self, coin: Coin) -> bool:
+        found = understand(coin.script)
+        return found is not None and found.kind in self._kinds
 
     def _waiting_value(self, outpoint: Outpoint) -> int:
         parent = self.waiting.get(outpoint[0])

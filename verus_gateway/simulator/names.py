@@ -1,5 +1,6 @@
 """Ids that follow from names: identities, currencies and VDXF keys, as verusd derives them."""
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -9,6 +10,7 @@ DATA_SEPARATOR: Final = "::"
 """Stands between a namespace and a key in it."""
 
 
+@lru_cache(maxsize=4096)
 def child(name: str, parent: bytes | None) -> bytes:
     """Return the 20 bytes of *name* under *parent*; a name without one is a chain's."""
     digest = _twice(name.lower().encode())

@@ -36,12 +36,14 @@ def keys(seed: int, chain: str) -> Mapping[str, bytes]:
     return {owner(public_key(secret)): secret for secret in secrets}
 
 
-def reward(height: int, value: int, miner: str, salt: str) -> Transaction:
-    """Return the coinbase of block *height*."""
+def reward(
+    height: int, value: int, miner: str, salt: str, more: Sequence[Output] = ()
+) -> Transaction:
+    """Return the coinbase of block *height*; the first block's pays *more*."""
     number = height.to_bytes((height.bit_length() + 8) // 8, "little")
     script = bytes([len(number)]) + number + b"\x14" + sha256(salt.encode()).digest()[:20]
     spent = Input(NOWHERE, COINBASE_INDEX, script, 0xFFFFFFFF)
-    return build([spent], [Output(value, pay(miner))])
+    return build([spent], [Output(value, pay(miner)), *more])
 
 
 def payment(coin: Coin, receiver: str, share: float, *, height: int) -> Transaction:

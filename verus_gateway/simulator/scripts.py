@@ -63,6 +63,15 @@ def pay(address: str) -> bytes:
     raise ValueError(f"{address} cannot be paid")
 
 
+def payable(address: str) -> bool:
+    """Whether an address can be paid."""
+    try:
+        pay(address)
+    except ValueError:
+        return False
+    return True
+
+
 def smart(output: Smart) -> bytes:
     """Return the script of a smart output.
 

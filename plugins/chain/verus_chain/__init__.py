@@ -31,7 +31,7 @@ from verus_gateway.plugin import (
 )
 
 # The examples exist on the simulated chain, so that whoever reads them can run them.
-EXAMPLE_BLOCK = "908398d3289d5a2b5a966bff4eff676f09b00e5178b4605a3a32639ce60aa433"
+EXAMPLE_BLOCK = "75e8dcd185d3ae291f002fb58c9085c4d3562dd95ec0d0687296b2b79da803fd"
 EXAMPLE_TXID = "730f6384a659f121d11eb60383218d10e02cd26fe6482911373c8ed999096bc9"
 
 # verusd wants a height as text; clients of the family send a number as often.

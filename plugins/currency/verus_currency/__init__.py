@@ -45,7 +45,7 @@ EXAMPLE_PROOF_ROOT = {
     "systemid": EXAMPLE_CURRENCY,
     "height": 5,
     "stateroot": "00" * 32,
-    "blockhash": "908398d3289d5a2b5a966bff4eff676f09b00e5178b4605a3a32639ce60aa433",
+    "blockhash": "75e8dcd185d3ae291f002fb58c9085c4d3562dd95ec0d0687296b2b79da803fd",
     "power": "00" * 32,
 }
 EXAMPLE_CHALLENGE = {"type": "vrsc::evidence.skipchallenge", "notarizationref": {}}

@@ -1,5 +1,7 @@
 """Commands about addresses: balances, outputs and histories."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from verus_gateway.simulator import base58
@@ -14,11 +16,13 @@ from verus_gateway.simulator.commands import (
     text,
     truth,
 )
-from verus_gateway.simulator.ledger import Delta
+from verus_gateway.simulator.ledger import Coin, Delta
 from verus_gateway.simulator.mempool import Waiting
-from verus_gateway.simulator.scripts import payee
+from verus_gateway.simulator.methods.forms import amounts, path_of
+from verus_gateway.simulator.scripts import payee, understand
+from verus_gateway.simulator.tokens import SPENDABLE, tokens
 from verus_gateway.simulator.transactions import Output
-from verus_gateway.simulator.univalue import Json, Number, amount
+from verus_gateway.simulator.univalue import Json, Number
 
 _INDEXED: Final = frozenset({base58.KEY_HASH, base58.SCRIPT_HASH, base58.IDENTITY})
 
@@ -26,14 +30,19 @@ _INDEXED: Final = frozenset({base58.KEY_HASH, base58.SCRIPT_HASH, base58.IDENTIT
 def getaddressbalance(node: Node, params: list[Json]) -> Json:
     """Sum up what addresses own and ever received, waiting transactions left out."""
     deltas = _deltas(node, params[0])
-    balance = sum(delta.satoshis for delta in deltas)
-    received = sum(delta.satoshis for delta in deltas if not delta.spending)
-    shape: dict[str, Json] = {"balance": balance, "received": received}
-    if received:
-        chainid = node.chain.parameters.chainid
-        shape["currencybalance"] = {chainid: amount(balance)}
-        shape["currencyreceived"] = {chainid: amount(received)}
-        shape |= _names(node, params[0])
+    chainid = node.chain.parameters.chainid
+    balance, received = Counter({chainid: 0}), Counter({chainid: 0})
+    for delta in deltas:
+        values = _of_delta(node, delta)
+        balance.update(values)
+        if not delta.spending:
+            received.update(values)
+    shape: dict[str, Json] = {"balance": balance[chainid], "received": received[chainid]}
+    got = {currency: value for currency, value in received.items() if value}
+    if got:
+        shape["currencybalance"] = amounts({currency: balance[currency] for currency in got})
+        shape["currencyreceived"] = amounts(got)
+        shape |= _names(node, params[0], got)
     return shape
 
 
@@ -47,12 +56,13 @@ def getaddressutxos(node: Node, params: list[Json]) -> Json:
             "address": coin.address,
             "txid": coin.txid,
             "outputIndex": coin.n,
-            "isspendable": 1,
+            "isspendable": int(_spendable(coin)),
             "script": coin.script.hex(),
             "satoshis": coin.value,
             "height": coin.height,
             "blocktime": chain.at(coin.height).time,
         }
+        | ({"currencyvalues": amounts(tokens(coin.script))} if tokens(coin.script) else {})
         for coin in coins
     ]
     if isinstance(params[0], dict) and truth(params[0].get("chaininfo")):
@@ -96,38 +106,39 @@ def getaddressmempool(node: Node, params: list[Json]) -> Json:
 def _waiting(node: Node, entry: Waiting, asked: Json, *, verbose: bool) -> list[dict[str, Json]]:
     transaction, changes = entry.transaction, []
     for n, paid in enumerate(transaction.outputs):
-        shape = _change(node, entry, n, paid, asked)
+        shape = _change(node, entry, (n, paid, 1), asked)
         changes.append((n, shape | {"spending": False}))
     for n, spent in enumerate(transaction.inputs):
         paid = node.chain.output((spent.txid, spent.n))
-        taken = Output(-paid.value, paid.script)
-        shape = _change(node, entry, n, taken, asked)
+        shape = _change(node, entry, (n, paid, -1), asked)
         shape |= {"spending": True, "prevtxid": spent.txid, "prevout": spent.n}
         changes.append((n, shape | (_sent(node, entry) if verbose else {})))
     return [shape for _, shape in sorted(changes, key=lambda change: change[0])]
 
 
-def _change(node: Node, entry: Waiting, n: int, paid: Output, asked: Json) -> dict[str, Json]:
+def _change(
+    node: Node, entry: Waiting, change: tuple[int, Output, int], asked: Json
+) -> dict[str, Json]:
+    n, paid, sign = change
     shape: dict[str, Json] = {
         "address": payee(paid.script),
         "txid": entry.transaction.txid,
         "index": n,
-        "satoshis": paid.value,
+        "satoshis": sign * paid.value,
         "timestamp": entry.time,
     }
-    return shape | _values(node, paid.value, asked)
+    return shape | _values(node, _of_output(node, paid, sign), asked)
 
 
 def _sent(node: Node, entry: Waiting) -> dict[str, Json]:
-    sums: dict[str, int] = {}
+    sums: dict[str, Counter[str]] = {}
     for paid in entry.transaction.outputs:
         address = payee(paid.script)
         if address is not None:
-            sums[address] = sums.get(address, 0) + paid.value
-    chainid = node.chain.parameters.chainid
+            sums.setdefault(address, Counter()).update(_of_output(node, paid, 1))
     outputs = [
-        {"addresses": address, "amounts": {chainid: amount(value)}}
-        for address, value in sums.items()
+        {"addresses": address, "amounts": amounts({c: v for c, v in values.items() if v})}
+        for address, values in sums.items()
     ]
     return {"sent": {"outputs": outputs}}
 
@@ -143,21 +154,35 @@ def _delta(node: Node, delta: Delta, asked: dict[str, Json]) -> dict[str, Json]:
         "address": delta.address,
         "blocktime": delta.time,
     }
-    return shape | _values(node, delta.satoshis, asked)
+    return shape | _values(node, _of_delta(node, delta), asked)
 
 
-def _values(node: Node, satoshis: int, asked: Json) -> dict[str, Json]:
-    if not satoshis:
+def _values(node: Node, values: Mapping[str, int], asked: Json) -> dict[str, Json]:
+    changed = {currency: value for currency, value in values.items() if value}
+    if not changed:
         return {}
-    values = {"currencyvalues": {node.chain.parameters.chainid: amount(satoshis)}}
-    return values | _names(node, asked)
+    return {"currencyvalues": amounts(changed)} | _names(node, asked, changed)
 
 
-def _names(node: Node, asked: Json) -> dict[str, Json]:
+def _names(node: Node, asked: Json, values: Iterable[str]) -> dict[str, Json]:
     if isinstance(asked, dict) and truth(asked.get("friendlynames")):
-        constants = node.chain.parameters
-        return {"currencynames": {constants.chainid: constants.name}}
+        return {"currencynames": {currency: path_of(node, currency) for currency in values}}
     return {}
+
+
+def _of_delta(node: Node, delta: Delta) -> dict[str, int]:
+    sign = -1 if delta.spending else 1
+    return _of_output(node, Output(sign * delta.satoshis, delta.script), sign)
+
+
+def _of_output(node: Node, paid: Output, sign: int) -> dict[str, int]:
+    held = {currency: sign * value for currency, value in tokens(paid.script).items()}
+    return {node.chain.parameters.chainid: sign * paid.value} | held
+
+
+def _spendable(coin: Coin) -> bool:
+    held = understand(coin.script)
+    return held is None or held.kind in SPENDABLE
 
 
 def _deltas(node: Node, asked: Json) -> list[Delta]:

@@ -27,6 +27,7 @@ from verus_gateway.simulator.scripts import (
     assembly,
     owner,
     pay,
+    payable,
     payee,
     push,
     redeemable,
@@ -157,20 +158,12 @@ def _public_key(node: Node, key: str) -> bytes:
     except ValueError:
         found = b""
     if not curve.valid(found):
-        known = not found and _payable(key)
+        known = not found and payable(key)
         message = (
             f"no full public key for address {key}" if known else f" Invalid public key: {key}"
         )
         raise RpcError(MISC_ERROR, message)
     return found
-
-
-def _payable(address: str) -> bool:
-    try:
-        pay(address)
-    except ValueError:
-        return False
-    return True
 
 
 BUILDING: Final = (

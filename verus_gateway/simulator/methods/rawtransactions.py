@@ -16,8 +16,11 @@ from verus_gateway.simulator.commands import (
     hash_named,
     integer,
 )
+from verus_gateway.simulator.identities import held_by
 from verus_gateway.simulator.mempool import Refused
-from verus_gateway.simulator.scripts import assembly, payee
+from verus_gateway.simulator.methods.forms import amounts, identity_members
+from verus_gateway.simulator.scripts import assembly, payee, understand
+from verus_gateway.simulator.tokens import SPENDABLE, tokens
 from verus_gateway.simulator.transactions import (
     VERSION,
     VERSION_GROUP,
@@ -37,10 +40,21 @@ def script_members(script: bytes) -> dict[str, Json]:
     kind = "nonstandard"
     if address is not None:
         kind = kinds.get(base58.decode(address)[0], "cryptocondition")
-    shape: dict[str, Json] = {"type": kind, "spendableoutput": address is not None}
+    held = understand(script)
+    spendable = address is not None and (held is None or held.kind in SPENDABLE)
+    shape: dict[str, Json] = {"type": kind} | _held(script) | {"spendableoutput": spendable}
     if address is not None:
         shape |= {"reqSigs": 1, "addresses": [address]}
     return shape | {"asm": assembly(script), "hex": script.hex()}
+
+
+def _held(script: bytes) -> dict[str, Json]:
+    identity, values = held_by(script), tokens(script)
+    if identity is not None:
+        return {"identityprimary": identity_members(identity)}
+    if values:
+        return {"reserveoutput": {"version": 1, "currencyvalues": amounts(values)}}
+    return {}
 
 
 def transaction_members(chain: Chain, transaction: Transaction) -> dict[str, Json]:

@@ -29,9 +29,7 @@ def getvdxfid(node: Node, params: list[Json]) -> Json:
     bounds = members(params[1]) if given(params, 1) else {}
     shape: dict[str, Json] = {}
     if isinstance(bounds.get("vdxfkey"), str):
-        other = _identity(bounds["vdxfkey"])
-        if other is None:
-            other = _resolve(bounds["vdxfkey"], node.chain.parameters.identity)[1]
+        other = key_named(node, bounds["vdxfkey"])
         key = names.bound(key, other)
         shape["vdxfkey"] = base58.encode(base58.IDENTITY, other)
     if "uint256" in bounds:
@@ -53,6 +51,16 @@ def getvdxfid(node: Node, params: list[Json]) -> Json:
         "hash160result": key[::-1].hex(),
         "qualifiedname": qualified,
     } | ({"bounddata": shape} if shape else {})
+
+
+def key_named(node: Node, asked: Json) -> bytes:
+    """Return the 20 bytes of a VDXF key given by its id or its name.
+
+    Raises:
+        RpcError: -8 where it is neither.
+    """
+    name = text(asked)
+    return _identity(name) or _resolve(name, node.chain.parameters.identity)[1]
 
 
 def _resolve(name: str, chain: bytes) -> tuple[bytes, bytes]:
