@@ -1,10 +1,21 @@
 """What a configuration must not say about tokens."""
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from verus_gateway.config import AuthConfig, issuers
+from verus_gateway.config import (
+    AuthConfig,
+    Config,
+    SecurityConfig,
+    TokenServiceConfig,
+    issuers,
+    load,
+    load_token_service,
+)
+from verus_gateway.errors import ConfigError
 
 HTTPS = "https://tokens.example/jwks"
 
@@ -32,15 +43,16 @@ HTTPS = "https://tokens.example/jwks"
     ],
 )
 def test_what_cannot_be_meant_is_named(auth: AuthConfig, fault: str) -> None:
-    assert list(issuers.contradictions(auth)) == [fault]
+    assert list(issuers.contradictions(Config(auth=auth))) == [fault]
 
 
 def test_no_issuer_and_a_whole_one_are_both_meant() -> None:
+    in_file = AuthConfig(issuer="x", jwks_file=str(Path(__file__)))
     whole = AuthConfig(issuer="x", jwks_url=HTTPS, revocations_url=HTTPS)
 
-    assert list(issuers.contradictions(AuthConfig())) == []
-    assert list(issuers.contradictions(whole)) == []
-    assert list(issuers.contradictions(AuthConfig(issuer="x", jwks_file=str(Path(__file__))))) == []
+    assert list(issuers.contradictions(Config())) == []
+    assert list(issuers.contradictions(Config(auth=whole))) == []
+    assert list(issuers.contradictions(Config(auth=in_file))) == []
 
 
 @pytest.mark.parametrize(
@@ -61,4 +73,89 @@ def test_in_production_nobody_on_the_way_can_change_the_keys(url: str, *, good: 
     auth = AuthConfig(issuer="x", jwks_url=url)
     fault = "auth.jwks_url: needs https beyond this machine and its container network"
 
-    assert list(issuers.weaknesses(auth)) == ([] if good else [fault])
+    assert list(issuers.weaknesses(Config(auth=auth))) == ([] if good else [fault])
+
+
+SERVICE = TokenServiceConfig(issuer="https://tokens.example", folder="/var/lib/tokens")
+
+
+@pytest.mark.parametrize(
+    ("members", "fault"),
+    [
+        ({"issuer": ""}, "token_service.issuer: is missing"),
+        ({"folder": ""}, "token_service.folder: is missing"),
+        (
+            {"issuer": "https://a.example/?b"},
+            "token_service.issuer: is an address without query and fragment (RFC 8414)",
+        ),
+        (
+            {"issuer": "mailto:a"},
+            "token_service.issuer: is an address without query and fragment (RFC 8414)",
+        ),
+        (
+            {"token_lifetime": 7200.0},
+            "token_service.token_lifetime: is over token_service.max_token_lifetime",
+        ),
+    ],
+)
+def test_a_token_service_says_who_it_is_and_where_its_keys_are(
+    members: dict[str, Any], fault: str
+) -> None:
+    service = msgspec.structs.replace(SERVICE, embedded=True, **members)
+    development = SecurityConfig(mode="development")
+
+    assert list(issuers.contradictions(Config(token_service=service))) == [fault]
+    assert list(issuers.service_faults(Config(token_service=service, security=development))) == [
+        fault
+    ]
+
+
+def test_an_embedded_token_service_is_the_issuer() -> None:
+    service = msgspec.structs.replace(SERVICE, embedded=True)
+    config = Config(token_service=service, auth=AuthConfig(issuer="x"))
+
+    assert list(issuers.contradictions(config)) == [
+        "auth.issuer: the embedded token service is the issuer"
+    ]
+    assert list(issuers.contradictions(Config(token_service=service))) == []
+
+
+def test_in_production_a_token_service_needs_tls_where_others_are_on_the_way() -> None:
+    fault = "token_service.issuer: needs https beyond this machine and its container network"
+    open_way = msgspec.structs.replace(SERVICE, embedded=True, issuer="http://tokens.example")
+
+    assert list(issuers.weaknesses(Config(token_service=open_way))) == [fault]
+    assert list(issuers.service_faults(Config(token_service=open_way))) == [fault]
+    assert list(issuers.service_faults(Config(token_service=SERVICE))) == []
+
+
+def test_in_development_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    anywhere = msgspec.structs.replace(SERVICE, host="0.0.0.0")  # noqa: S104  what is refused
+    development = SecurityConfig(mode="development")
+    fault = "token_service.host: development mode listens on loopback only"
+
+    assert list(issuers.service_faults(Config(token_service=anywhere, security=development))) == [
+        fault
+    ]
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        '[verus]\nrpc_user = "u"\nrpc_password = "p"\n[security]\nmode = "development"\n'
+        '[token_service]\nembedded = true\nissuer = "http://localhost"\nfolder = "/x"\n'
+        'host = "0.0.0.0"\n'
+    )
+    with pytest.raises(ConfigError, match=r"token_service\.host: development"):
+        load(file, {})
+
+
+def test_the_token_service_passes_over_the_gateways_own_tables(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        '[verus]\nrpc_password = "${NOT_THERE}"\nnonsense = 1\n'
+        '[token_service]\nissuer = "https://tokens.example"\nfolder = "/x"\n'
+    )
+
+    assert load_token_service(file, {}).token_service.folder == "/x"
+    file.write_text("[token_service]\nisuer = 1\n[tokenservice]\n")
+    with pytest.raises(ConfigError) as caught:
+        load_token_service(file, {})
+    assert len(caught.value.faults) == 2

@@ -1,6 +1,6 @@
 """What an operator may set, and reading it."""
 
-from verus_gateway.config.reader import load
+from verus_gateway.config.reader import load, load_token_service
 from verus_gateway.config.tree import (
     AdminConfig,
     AppConfig,
@@ -17,6 +17,7 @@ from verus_gateway.config.tree import (
     Secret,
     SecurityConfig,
     ServerConfig,
+    TokenServiceConfig,
     VerusConfig,
     reference,
 )
@@ -37,7 +38,9 @@ __all__ = [
     "Secret",
     "SecurityConfig",
     "ServerConfig",
+    "TokenServiceConfig",
     "VerusConfig",
     "load",
+    "load_token_service",
     "reference",
 ]

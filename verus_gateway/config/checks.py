@@ -41,7 +41,7 @@ def contradictions(config: Config) -> Iterator[str]:
         yield from _of_daemon(table, verus)
     for name, verus in config.chains.items():
         yield from _of_chain(config, name, verus)
-    yield from issuers.contradictions(config.auth)
+    yield from issuers.contradictions(config)
     if config.cache.max_entry_size > config.cache.max_size:
         yield "cache.max_entry_size: is over cache.max_size"
     yield from access.contradictions(config)
@@ -87,7 +87,7 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
         return
     if "admin" in config.auth.anonymous_scopes:
         yield "auth.anonymous_scopes: admin is for nobody without a token"
-    yield from issuers.weaknesses(config.auth)
+    yield from issuers.weaknesses(config)
     yield from _weak_secrets(config)
     yield from _weak_keys(config.auth.apps)
     for table, verus in _daemons(config):
@@ -111,7 +111,13 @@ def _weak_secrets(config: Config) -> Iterator[str]:
 
 def _beyond_loopback(config: Config) -> Iterator[str]:
     bind = config.admin.bind.rpartition(":")[0].strip("[]")
-    for key, host in (("server.host", config.server.host), ("admin.bind", bind)):
+    tokens = config.token_service.host if config.token_service.embedded else ""
+    hosts = (
+        ("server.host", config.server.host),
+        ("admin.bind", bind),
+        ("token_service.host", tokens),
+    )
+    for key, host in hosts:
         if host and host not in LOOPBACK:
             yield f"{key}: development mode listens on loopback only"
 

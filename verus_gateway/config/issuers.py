@@ -5,13 +5,60 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from verus_gateway.config.tree import AuthConfig
+from verus_gateway.config.tree import AuthConfig, Config, TokenServiceConfig
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+SOURCES: Final = ("issuer", "jwks_url", "jwks_file", "revocations_url")
 
 
-def contradictions(auth: AuthConfig) -> Iterator[str]:
+def contradictions(config: Config) -> Iterator[str]:
     """Yield what cannot be meant, whatever the mode."""
+    if config.token_service.embedded:
+        yield from _of_service(config.token_service)
+        for key in SOURCES:
+            if getattr(config.auth, key):
+                yield f"auth.{key}: the embedded token service is the issuer"
+    else:
+        yield from _of_issuer(config.auth)
+
+
+def weaknesses(config: Config) -> Iterator[str]:
+    """Yield what production must not be started with."""
+    for key in ("jwks_url", "revocations_url"):
+        if getattr(config.auth, key) and not protected(getattr(config.auth, key)):
+            yield f"auth.{key}: needs https beyond this machine and its container network"
+    if config.token_service.embedded:
+        yield from _weak_service(config.token_service)
+
+
+def service_faults(config: Config) -> Iterator[str]:
+    """Yield what the token service must not be started with when it runs alone."""
+    service = config.token_service
+    yield from _of_service(service)
+    if config.security.mode == "production":
+        yield from _weak_service(service)
+    elif service.host not in LOOPBACK:
+        yield "token_service.host: development mode listens on loopback only"
+
+
+def _of_service(service: TokenServiceConfig) -> Iterator[str]:
+    parts = urlsplit(service.issuer)
+    if not service.issuer:
+        yield "token_service.issuer: is missing"
+    elif parts.scheme not in {"http", "https"} or parts.query or parts.fragment:
+        yield "token_service.issuer: is an address without query and fragment (RFC 8414)"
+    if not service.folder:
+        yield "token_service.folder: is missing"
+    if service.token_lifetime > service.max_token_lifetime:
+        yield "token_service.token_lifetime: is over token_service.max_token_lifetime"
+
+
+def _weak_service(service: TokenServiceConfig) -> Iterator[str]:
+    if service.issuer and not protected(service.issuer):
+        yield "token_service.issuer: needs https beyond this machine and its container network"
+
+
+def _of_issuer(auth: AuthConfig) -> Iterator[str]:
     sources = [key for key in ("jwks_url", "jwks_file") if getattr(auth, key)]
     if auth.issuer and len(sources) != 1:
         yield "auth: give exactly one of jwks_url, jwks_file with issuer"
@@ -23,13 +70,6 @@ def contradictions(auth: AuthConfig) -> Iterator[str]:
     for key in ("jwks_url", "revocations_url"):
         if getattr(auth, key) and urlsplit(getattr(auth, key)).scheme not in {"http", "https"}:
             yield f"auth.{key}: is no http or https address"
-
-
-def weaknesses(auth: AuthConfig) -> Iterator[str]:
-    """Yield what production must not be started with."""
-    for key in ("jwks_url", "revocations_url"):
-        if getattr(auth, key) and not protected(getattr(auth, key)):
-            yield f"auth.{key}: needs https beyond this machine and its container network"
 
 
 def protected(url: str) -> bool:

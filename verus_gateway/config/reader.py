@@ -2,16 +2,21 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Final, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
+from verus_gateway.config import issuers
 from verus_gateway.config.checks import contradictions, variable, weaknesses
 from verus_gateway.config.tree import Config, Secret, tables_of
 from verus_gateway.errors import ConfigError
+
+GATEWAYS_OWN: Final = frozenset({"verus", "chains", "auth", "rate_limit", "cache", "admin"})
+"""Tables that the token service does not look at."""
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Config:
@@ -20,9 +25,39 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: one line for each fault, with file and key.
     """
+    config, document = _read_file(path, environment, frozenset())
+    _refuse(path, [*contradictions(config), *weaknesses(config, document, path)])
+    return config
+
+
+def load_token_service(path: Path, environment: Mapping[str, str]) -> Config:
+    """Read *path* for the token service alone, which may share the gateway's file.
+
+    The gateway's own tables are passed over, and with them the secrets that they name: the
+    token service has no business with verusd's password.
+
+    Raises:
+        ConfigError: one line for each fault, with file and key.
+    """
+    config, _ = _read_file(path, environment, GATEWAYS_OWN)
+    _refuse(path, issuers.service_faults(config))
+    return config
+
+
+def _refuse(path: Path, faults: Iterable[str]) -> None:
+    lines = [f"{path}: {fault}" for fault in faults]
+    if lines:
+        raise ConfigError(*lines)
+
+
+def _read_file(
+    path: Path, environment: Mapping[str, str], passed_over: AbstractSet[str]
+) -> tuple[Config, dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
+        document = {
+            name: table for name, table in tomllib.loads(text).items() if name not in passed_over
+        }
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -31,13 +66,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Config:
     lax: set[str] = set()
     filled = _filled(document, environment, "", faults, lax)
     faults += _faults(filled, Config, "", lax)
-    if faults:
-        raise ConfigError(*(f"{path}: {fault}" for fault in faults))
-    config: Config = msgspec.convert(filled, Config, dec_hook=_secret)
-    wrong = [*contradictions(config), *weaknesses(config, document, path)]
-    if wrong:
-        raise ConfigError(*(f"{path}: {fault}" for fault in wrong))
-    return config
+    _refuse(path, faults)
+    return msgspec.convert(filled, Config, dec_hook=_secret), document
 
 
 def _filled(

@@ -1,0 +1,1 @@
+"""The token service without its sockets: keys, clients, grants, what was revoked."""

@@ -1,0 +1,118 @@
+"""The token service as an application, put together and not yet started."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from verus_gateway.address import Addresses
+from verus_gateway.auth import ANONYMOUS
+from verus_gateway.chain import ended, log_death
+from verus_gateway.config import Config
+from verus_gateway.issuer.office import Office
+from verus_gateway.limits import DEFAULT, Allowance, Limiter
+from verus_gateway.metrics import HttpCounts, Metrics
+from verus_gateway.revocations import Revocations
+from verus_gateway.web import status, tokens
+from verus_gateway.web.keys import (
+    ADDRESSES,
+    COUNTS,
+    DRAIN,
+    LIMITER,
+    LIMITS,
+    METRICS,
+    OFFICE,
+    Drain,
+    Limits,
+)
+from verus_gateway.web.middleware import frame
+from verus_gateway.web.protocol import Runner
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 4
+"""Requests looked at side by side: each takes a thread and 16 MiB for scrypt."""
+FROM_ONE: Final = 2
+"""Of them, from one address."""
+REMEMBERED: Final = 10_000
+"""Clients and addresses whose requests are counted, each."""
+
+
+class TokenService:
+    """One token service.
+
+    Args:
+        config: What the operator wants.
+        revocations: What was taken back; shared with the gateway where it is embedded.
+        drain: Whether the process is on its way out.
+
+    Raises:
+        StartupError: its folder holds no keys, or others may read it.
+    """
+
+    def __init__(self, config: Config, revocations: Revocations, drain: Drain) -> None:
+        self._config = config
+        self._drain = drain
+        self.office = Office(config.token_service, revocations)
+        self.counts = HttpCounts()
+        self.limiter = _limiter(config.token_service.requests_per_minute)
+        self.metrics = Metrics(self.counts, self.limiter, {}, self.office.readings())
+        self.port = config.token_service.port
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application that serves it."""
+        server = self._config.server
+        app = web.Application(middlewares=[frame], client_max_size=tokens.LARGEST_FORM)
+        app[OFFICE] = self.office
+        app[COUNTS] = self.counts
+        app[METRICS] = self.metrics
+        app[DRAIN] = self._drain
+        app[LIMITER] = self.limiter
+        app[ADDRESSES] = Addresses(server.trusted_proxies, server.forwarded_header)
+        app[LIMITS] = Limits(
+            body=tokens.LARGEST_FORM,
+            batch=1,
+            batch_results=1,
+            body_seconds=server.body_timeout,
+            origins=frozenset(),
+        )
+        app.add_routes(tokens.routes)
+        if self._config.metrics.enabled:
+            app.add_routes(status.metrics_routes)
+        app.cleanup_ctx.append(self._keys_followed)
+        return app
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Serve beside a gateway, on a port of its own, until the block ends."""
+        table = self._config.token_service
+        runner = Runner(
+            self.application(), access_log=None, handle_signals=False, auto_decompress=False
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, table.host, table.port).start()
+            self.port = runner.addresses[0][1]
+            log.info("token service listens", extra={"host": table.host, "port": self.port})
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _keys_followed(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.office.follow(), name="keys")
+        task.add_done_callback(log_death)
+        yield
+        await ended(task)
+
+
+def _limiter(per_minute: float) -> Limiter:
+    classes = {
+        name: Allowance(
+            name=name, rate=per_minute / 60, burst=max(1.0, per_minute / 3), concurrent=FROM_ONE
+        )
+        for name in (ANONYMOUS, DEFAULT)
+    }
+    return Limiter(classes, most=AT_ONCE, remembered=REMEMBERED)
