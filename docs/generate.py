@@ -4,6 +4,7 @@
 import argparse
 import re
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,14 +18,25 @@ from verus_gateway import config, errors, plugin, registry, tokens
 from verus_gateway.app import Gateway
 from verus_gateway.bearer import BearerTokens
 from verus_gateway.breaker import Change
-from verus_gateway.config import AuthConfig, CacheConfig, Config, Secret, VerusConfig
+from verus_gateway.config import (
+    AuthConfig,
+    CacheConfig,
+    Config,
+    Secret,
+    TokenServiceConfig,
+    VerusConfig,
+)
 from verus_gateway.config.tree import tables_of
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
+from verus_gateway.issuing import TokenService
 from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry
+from verus_gateway.revocations import Revocations
 from verus_gateway.shared.answers import OUTCOMES
 from verus_gateway.shared.faults import Fault
+from verus_gateway.shelf import MemoryShelf
+from verus_gateway.web.keys import Drain
 
 DOCS: Final = Path(__file__).parent
 MARK: Final = "<!-- Written by docs/generate.py from the code: change the code, then run it. -->"
@@ -146,6 +158,12 @@ def metrics() -> str:
             "something to count."
         ),
         table(("name", "type", "labels", "meaning"), _metrics(_sample())),
+        "## Token service",
+        (
+            "What the [token service](../access.md) gives at its own `GET /metrics`, beside those of "
+            "HTTP and of the process."
+        ),
+        table(("name", "type", "labels", "meaning"), _metrics(_issuer_sample())),
         "## Labels",
         table(("label", "values"), _LABELS),
     ]
@@ -188,6 +206,16 @@ def _sample() -> str:
     counts.breaker_change(Change(0.0, "closed", "open", "none"))
     gateway.counts.responses[200] += 1
     return gateway.metrics.render().decode()
+
+
+def _issuer_sample() -> str:
+    """Return the metrics of a token service that was never started, its own only."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TokenServiceConfig(issuer="https://x.example", folder=folder, generate_keys=True)
+        config = Config(token_service=settings)
+        service = TokenService(config, Revocations(MemoryShelf()), Drain())
+        lines = service.metrics.render().decode().splitlines()
+    return "\n".join(line for line in lines if "verus_gateway_issuer_" in line)
 
 
 def _metrics(text: str) -> Iterator[list[str]]:

@@ -25,6 +25,7 @@ from verus_gateway.config import (
     Secret,
     SecurityConfig,
     ServerConfig,
+    TokenServiceConfig,
     VerusConfig,
 )
 from verus_gateway.plugin import Method
@@ -90,6 +91,7 @@ class Plan:
         rates: The gateway's rate limits.
         metrics: Whether there are metrics.
         scopes: What callers without a token may do.
+        tokens: The gateway's token service table.
         auth: The gateway's auth table, in place of what `scopes` says.
         offered: Rows beside the installed ones.
         admin: The gateway's admin table.
@@ -108,6 +110,7 @@ class Plan:
     metrics: bool = True
     scopes: tuple[str, ...] = ("public", "read", "broadcast")
     auth: AuthConfig | None = None
+    tokens: TokenServiceConfig = field(default_factory=TokenServiceConfig)
     offered: tuple[Method, ...] = ()
     admin: AdminConfig = field(default_factory=AdminConfig)
     chains: Mapping[str, Settings] = field(default_factory=dict)
@@ -176,6 +179,7 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         rate_limit=plan.rates,
         metrics=MetricsConfig(enabled=plan.metrics),
         cache=plan.cache,
+        token_service=plan.tokens,
         auth=plan.auth or AuthConfig(anonymous_scopes=plan.scopes),
         admin=plan.admin,
     )

@@ -11,6 +11,7 @@ from verus_gateway.authority import Authority
 from verus_gateway.bearer import BearerTokens
 from verus_gateway.chain import ended, log_death
 from verus_gateway.config import AppConfig, AuthConfig
+from verus_gateway.issuer.office import Office
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Shelf
 from verus_gateway.sources import Address, File
@@ -22,17 +23,30 @@ class Access:
 
     Args:
         config: The ``[auth]`` table.
-        shelf: What instances share.
+        revocations: What was taken back.
+        embedded: The token service in this process, where there is one.
     """
 
-    def __init__(self, config: AuthConfig, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        config: AuthConfig,
+        revocations: Revocations,
+        embedded: Office | None = None,
+    ) -> None:
         self._config = config
-        self.revocations = Revocations(shelf)
+        self.revocations = revocations
         self.authority: Authority | None = None
         self.tokens: Recogniser = NoTokens()
-        if config.issuer:
-            self.authority = _authority(config, self.revocations)
-            self.tokens = BearerTokens(self.authority, _rules(config), self.revocations)
+        self._keys: Callable[[], int] = int
+        if embedded is not None:
+            rules = _rules(config, embedded.issuer, embedded.audience)
+            self.tokens = BearerTokens(embedded.keys, rules, revocations)
+            self._keys = lambda: len(embedded.keys.all())
+        elif config.issuer:
+            self.authority = _authority(config, revocations)
+            self._keys = self.authority.__len__
+            rules = _rules(config, config.issuer, config.audience)
+            self.tokens = BearerTokens(self.authority, rules, revocations)
 
     @property
     def flaws(self) -> dict[str, int]:
@@ -53,7 +67,7 @@ class Access:
             ),
             "token_keys": (
                 "Keys of the issuer that are known; with none no token is good",
-                lambda: len(self.authority) if self.authority else 0,
+                self._keys,
             ),
             "tokens_revoked": ("Revoked tokens known", lambda: len(self.revocations)),
         }
@@ -100,10 +114,10 @@ def _authority(config: AuthConfig, revocations: Revocations) -> Authority:
     return Authority(config.issuer, keys, revoked, revocations)
 
 
-def _rules(config: AuthConfig) -> Rules:
+def _rules(config: AuthConfig, issuer: str, audience: str) -> Rules:
     return Rules(
-        issuer=config.issuer,
-        audience=config.audience,
+        issuer=issuer,
+        audience=audience,
         leeway=config.leeway_seconds,
         lifetime=config.max_token_lifetime,
     )

@@ -17,10 +17,12 @@ from verus_gateway.chain import Chain, ended, log_death
 from verus_gateway.config import Config, RateClass, Secret
 from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
+from verus_gateway.issuing import TokenService
 from verus_gateway.limits import DEFAULT, Allowance, Limiter, unlimited
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
+from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import Shared
 from verus_gateway.shelf import MemoryShelf, Shelf
 from verus_gateway.watchdog import Watchdog
@@ -66,7 +68,12 @@ class Gateway:
         self.shelf = MemoryShelf()
         # Of their own: salts come with each call and must not push out what lasts longer.
         self.salts: Shelf = MemoryShelf()
-        self.access = Access(config.auth, self.shelf)
+        revocations = Revocations(self.shelf)
+        self.token_service: TokenService | None = None
+        if config.token_service.embedded:
+            self.token_service = TokenService(config, revocations, self.drain)
+        embedded = self.token_service.office if self.token_service else None
+        self.access = Access(config.auth, revocations, embedded)
         stranger = anonymous(config.auth.anonymous_scopes)
         self.authenticator = Authenticator(
             stranger, [self.access.tokens, *signing(config.auth, self.salts)]
@@ -195,7 +202,10 @@ class Gateway:
         return internal.Announcer(secret, {"": self.chain.tip.announce, **tips})
 
     async def _issuer_followed(self, _: web.Application) -> AsyncIterator[None]:
-        async with self.access.followed():
+        async with AsyncExitStack() as stack:
+            if self.token_service is not None:
+                await stack.enter_async_context(self.token_service.listening())
+            await stack.enter_async_context(self.access.followed())
             yield
 
     async def _chains_running(self, _: web.Application) -> AsyncIterator[None]:

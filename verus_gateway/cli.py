@@ -13,12 +13,22 @@ from typing import Any, Final, TextIO
 import msgspec
 
 import verus_gateway
-from verus_gateway import app, config, demo, logs, passwords, registry, scaffold, simulator
+from verus_gateway import (
+    app,
+    cli_tokens,
+    config,
+    demo,
+    logs,
+    passwords,
+    registry,
+    scaffold,
+    simulator,
+)
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
 from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry, Row
-from verus_gateway.serve import serve
+from verus_gateway.serve import serve, warn_of
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -63,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     _config_option(command, required=True)
     command.set_defaults(command=_serve)
 
+    cli_tokens.add_commands(commands, _run)
+
     command = commands.add_parser("check", help="load config and plugins, print every fault")
     _config_option(command, required=True)
     command.set_defaults(command=_check)
@@ -88,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("demo", help="run the gateway in front of a simulated verusd")
     command.add_argument("--port", type=int, default=8080, help="of the gateway (8080)")
+    command.add_argument("--token-port", type=int, default=8081, help="of the token service (8081)")
     command.add_argument(
         "--simulator-port", type=int, default=27486, help="of the simulated verusd (27486)"
     )
@@ -112,6 +125,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     settings = _loaded(arguments)
     gateway = app.load(settings)
     with logs.writing(settings.logging.level, settings.logging.format):
+        warn_of(settings.security.mode)
         _run(
             serve(
                 gateway.application(),
@@ -225,6 +239,7 @@ def _new_plugin(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     plan = demo.Plan(
         port=arguments.port,
+        token_port=arguments.token_port,
         simulator_port=arguments.simulator_port,
         block_time=arguments.block_time,
     )

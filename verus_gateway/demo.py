@@ -24,12 +24,16 @@ from verus_gateway.config import (
     Secret,
     SecurityConfig,
     ServerConfig,
+    TokenServiceConfig,
     VerusConfig,
 )
-from verus_gateway.serve import serve
+from verus_gateway.issuer import clients
+from verus_gateway.serve import serve, warn_of
 
 START_SECONDS: Final = 10.0
 USER: Final = "verus"
+CLIENT: Final = "demo"
+CLIENT_SCOPES: Final = ("public", "read", "broadcast", "wallet-build", "admin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +42,13 @@ class Plan:
 
     Attributes:
         port: Of the gateway.
+        token_port: Of the token service.
         simulator_port: Of the simulated verusd; its control port is the next one.
         block_time: Seconds between blocks.
     """
 
     port: int = 8080
+    token_port: int = 8081
     simulator_port: int = 27486
     block_time: float = 10.0
 
@@ -57,13 +63,16 @@ def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> in
         simulator = _start_simulator(plan, file)
         try:
             _wait_for(simulator, plan.simulator_port, password)
-            gateway = app.load(_config(plan, password, entry))
+            tokens = Path(folder, "tokens")
+            secret = clients.add(tokens, CLIENT, CLIENT_SCOPES)
+            gateway = app.load(_config(plan, password, entry, tokens))
             with logs.writing("info", "text"):
+                warn_of(gateway.config.security.mode)
                 run_loop(
                     serve(
                         gateway.application(),
                         gateway.config.server,
-                        lambda url: print(_welcome(plan, url, entry), flush=True),
+                        lambda url: print(_welcome(plan, url, entry, secret), flush=True),
                     )
                 )
         finally:
@@ -108,7 +117,7 @@ def _answers(port: int, password: str) -> bool:
         return False
 
 
-def _config(plan: Plan, password: str, entry: str) -> Config:
+def _config(plan: Plan, password: str, entry: str, tokens: Path) -> Config:
     hash = passwords.hashed(entry, secrets.token_bytes(passwords.SALT))
     return Config(
         verus=VerusConfig(
@@ -121,10 +130,37 @@ def _config(plan: Plan, password: str, entry: str) -> Config:
         security=SecurityConfig(mode="development", cors_origins=("*",)),
         auth=AuthConfig(anonymous_scopes=("public", "read", "broadcast")),
         admin=AdminConfig(password_hash=Secret(str(hash))),
+        token_service=TokenServiceConfig(
+            embedded=True,
+            port=plan.token_port,
+            issuer=_issuer(plan),
+            folder=str(tokens),
+            generate_keys=True,
+        ),
     )
 
 
-def _welcome(plan: Plan, url: str, entry: str) -> str:
+def _issuer(plan: Plan) -> str:
+    return f"http://127.0.0.1:{plan.token_port}"
+
+
+def _access(plan: Plan, url: str, secret: str) -> str:
+    call = '{"jsonrpc":"2.0","id":1,"method":"getpeerinfo"}'
+    post = f"curl -s {url} -H 'content-type: application/json' -d '{call}'"
+    client, issuer = f"-u {CLIENT}:{secret}", _issuer(plan)
+    cut = 's/.*"access_token":"\\([^"]*\\)".*/\\1/p'
+    return f"""Be refused without a token, get one (its secret ends with the demo), and call with it:
+  {post}
+  TOKEN=$(curl -s {client} -d grant_type=client_credentials {issuer}/oauth/token | sed -n '{cut}')
+  {post} -H "authorization: Bearer $TOKEN"
+
+Take the token back, and be refused with it:
+  curl -s {client} -d token="$TOKEN" {issuer}/oauth/revoke
+  {post} -H "authorization: Bearer $TOKEN"
+"""
+
+
+def _welcome(plan: Plan, url: str, entry: str, secret: str) -> str:
     control = f"http://127.0.0.1:{plan.simulator_port + 1}"
     call = '{"jsonrpc":"2.0","id":1,"method":"getinfo","params":[]}'
     return f"""
@@ -134,6 +170,7 @@ Verus Gateway is up, in front of a simulated verusd.
   health     {url}/health
   metrics    {url}/metrics
   admin      {url}/admin, sign in as admin with the password {entry}
+  tokens     {_issuer(plan)}/oauth/token
   verusd     http://127.0.0.1:{plan.simulator_port}/ (simulated), faults on {control}/
 
 Call it:
@@ -144,5 +181,6 @@ Take the daemon away, look at the answers, and bring it back:
   curl -s {url}/health
   curl -s -X DELETE {control}/faults
 
+{_access(plan, url, secret)}
 A line for each block and each change of the breaker follows. Ctrl-C ends the demo.
 """

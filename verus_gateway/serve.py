@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from aiohttp import web
 
-from verus_gateway.config import ServerConfig
+from verus_gateway.config import Mode, ServerConfig
 from verus_gateway.web.keys import DRAIN, Listener
 from verus_gateway.web.protocol import Manners, Runner
 
@@ -19,6 +19,12 @@ Announce: TypeAlias = Callable[[str], None]
 Quit: TypeAlias = Callable[[int], None]
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def warn_of(mode: Mode) -> None:
+    """Say loudly at the start what must not go unnoticed."""
+    if mode == "development":
+        log.warning("DEVELOPMENT MODE: weak secrets are taken; never let strangers reach this")
 
 
 class Stop:

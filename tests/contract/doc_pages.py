@@ -50,6 +50,33 @@ NOT_RUN = {
 }
 
 
+NOT_RUN |= dict.fromkeys(
+    (
+        "verus-gateway tokens --config /etc/verus-gateway/tokens.toml",
+        "verus-gateway tokens rotate-key --config /etc/verus-gateway/tokens.toml",
+        "verus-gateway tokens rotate-key --compromised --config /etc/verus-gateway/tokens.toml",
+        (
+            "verus-gateway client add alice --config /etc/verus-gateway/gateway.toml "
+            "--scopes public read --rate-class gold"
+        ),
+        "verus-gateway client list --config /etc/verus-gateway/gateway.toml",
+        "verus-gateway client rotate alice --config /etc/verus-gateway/gateway.toml",
+        "verus-gateway client disable alice --config /etc/verus-gateway/gateway.toml",
+    ),
+    "needs root; tests/process/test_token_commands.py runs them with a file of its own",
+)
+NOT_RUN |= dict.fromkeys(
+    (
+        (
+            "curl -s -u alice:SECRET -d grant_type=client_credentials -d scope=read "
+            "https://tokens.example.com/oauth/token"
+        ),
+        "curl -s -u alice:SECRET -d token=TOKEN https://tokens.example.com/oauth/revoke",
+    ),
+    "needs a service; tests/process/test_demo.py runs the same against the demo",
+)
+
+
 def blocks(language: str, page: str = "") -> list[str]:
     """Return the fenced blocks in one language, of a page or of all."""
     return [

@@ -173,6 +173,18 @@ def test_the_configuration_for_a_real_verusd_is_good(block: str, tmp_path: Path)
     assert loaded.auth == AuthConfig(anonymous_scopes=("public", "read", "broadcast"))
 
 
+@pytest.mark.parametrize("block", blocks("toml", "docs/access.md"))
+def test_the_configurations_for_tokens_are_good(block: str, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.touch(0o600)
+    daemon = f'[verus]\nrpc_user = "u"\nrpc_password = "{PASSWORD}"\n'
+    file.write_text(daemon + block)
+
+    loaded = config.load(file, {})
+
+    assert "https://tokens.example.com" in {loaded.auth.issuer, loaded.token_service.issuer}
+
+
 @pytest.mark.parametrize("block", blocks("python"))
 def test_every_python_block_compiles(block: str) -> None:
     compile(block, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -263,8 +275,17 @@ def demo() -> Iterator[tuple[int, int]]:
     """Run the demo and return the ports of the gateway and of the control port."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    gateway, simulator = free_port(), free_port()
-    ports = ("--port", str(gateway), "--simulator-port", str(simulator), "--block-time", "0")
+    gateway, token_service, simulator = free_ports()
+    tokens = ("--token-port", str(token_service))
+    ports = (
+        *tokens,
+        "--port",
+        str(gateway),
+        "--simulator-port",
+        str(simulator),
+        "--block-time",
+        "0",
+    )
     process = subprocess.Popen(  # noqa: S603  our own program
         [sys.executable, "-m", "verus_gateway", "demo", *ports],
         stdout=subprocess.PIPE,
@@ -278,11 +299,13 @@ def demo() -> Iterator[tuple[int, int]]:
         process.terminate()
 
 
-def free_port() -> int:
-    """Return a port that is free, and the next one is too."""
+def free_ports() -> tuple[int, int, int]:
+    """Return three ports that are free; the one after the last is free too."""
     while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            if two.connect_ex(("127.0.0.1", port + 1)):
-                return port
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
+            for each in (one, two, three):
+                each.bind(("127.0.0.1", 0))
+            first, second, last = (int(each.getsockname()[1]) for each in (one, two, three))
+            with socket.socket() as after:
+                if last + 1 not in {first, second} and after.connect_ex(("127.0.0.1", last + 1)):
+                    return first, second, last

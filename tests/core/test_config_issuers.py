@@ -110,6 +110,14 @@ def test_a_token_service_says_who_it_is_and_where_its_keys_are(
     ]
 
 
+def test_an_embedded_token_service_gives_no_token_that_its_gateway_refuses() -> None:
+    service = msgspec.structs.replace(SERVICE, embedded=True, max_token_lifetime=7200.0)
+
+    assert list(issuers.contradictions(Config(token_service=service))) == [
+        "token_service.max_token_lifetime: is over auth.max_token_lifetime"
+    ]
+
+
 def test_an_embedded_token_service_is_the_issuer() -> None:
     service = msgspec.structs.replace(SERVICE, embedded=True)
     config = Config(token_service=service, auth=AuthConfig(issuer="x"))

@@ -44,9 +44,18 @@ async def _run(command: str) -> bytes:
     return output
 
 
+async def _run_shell(script: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", script, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return output
+
+
 async def test_the_demo_prints_commands_that_work_and_ends_cleanly() -> None:
     port, simulator = free_ports()
-    options = f"--port {port} --simulator-port {simulator} --block-time 0.5"
+    tokens = free_ports()[0]
+    options = f"--port {port} --token-port {tokens} --simulator-port {simulator} --block-time 0.5"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-u", "-m", "verus_gateway", "demo", *options.split()),
         stdout=asyncio.subprocess.PIPE,
@@ -55,11 +64,13 @@ async def test_the_demo_prints_commands_that_work_and_ends_cleanly() -> None:
     lines: list[str] = []
     reading = asyncio.create_task(_collect(process, lines))
     await _until(lines, "Ctrl-C ends the demo")
-    call, break_it, health, mend_it = [
-        line.strip() for line in lines if line.strip().startswith("curl")
-    ]
+    commands = [line.strip() for line in lines if line.strip().startswith(("curl", "TOKEN"))]
+    call, break_it, health, mend_it, *access = commands
 
     answer = msgspec.json.decode(await _run(call))
+    # In one shell, as they are typed: the token is in a variable of it.
+    said = (await _run_shell("\necho\n".join(access))).splitlines()
+    refused, _, granted, revoked, again = (msgspec.json.decode(line or b"{}") for line in said)
     await _until(lines, "new block")
     await _run(break_it)
     await _until(lines, "breaker open")
@@ -69,6 +80,10 @@ async def test_the_demo_prints_commands_that_work_and_ends_cleanly() -> None:
     await asyncio.wait_for(process.wait(), 20)
     await reading
 
+    assert refused["error"]["code"] == -32002
+    assert isinstance(granted["result"], list)
+    assert revoked == {}
+    assert again["error"]["message"] == "invalid_token"
     assert answer["result"]["name"] == "VRSC"
     assert degraded["status"] == "degraded"
     assert process.returncode == 0
@@ -94,7 +109,7 @@ def test_a_demo_whose_simulator_cannot_start_says_so(capfd: pytest.CaptureFixtur
 
 def test_the_demo_ends_its_simulator_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
     _, simulator = free_ports()
-    plan = demo.Plan(port=0, simulator_port=simulator)
+    plan = demo.Plan(port=0, token_port=0, simulator_port=simulator)
 
     status = demo.run(plan, lambda serving: serving.close())
 

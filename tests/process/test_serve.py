@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from verus_gateway.config import ServerConfig
-from verus_gateway.serve import Stop, serve
+from verus_gateway.serve import Stop, serve, warn_of
 from verus_gateway.web.keys import DRAIN, Drain, Listener
 
 
@@ -138,3 +138,15 @@ async def test_a_second_address_that_is_taken_stops_the_start() -> None:
 
         with pytest.raises(OSError, match="address already in use"):
             await serve(public.app, ServerConfig(port=0), print, Stop(), beside=beside)
+
+
+def test_development_mode_says_so_loudly_and_production_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    warn_of("production")
+    assert not caplog.records
+
+    warn_of("development")
+
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()[:16]) == ("WARNING", "DEVELOPMENT MODE")

@@ -15,6 +15,8 @@ def contradictions(config: Config) -> Iterator[str]:
     """Yield what cannot be meant, whatever the mode."""
     if config.token_service.embedded:
         yield from _of_service(config.token_service)
+        if config.token_service.max_token_lifetime > config.auth.max_token_lifetime:
+            yield "token_service.max_token_lifetime: is over auth.max_token_lifetime"
         for key in SOURCES:
             if getattr(config.auth, key):
                 yield f"auth.{key}: the embedded token service is the issuer"

@@ -155,7 +155,8 @@ def _said(request: "_Request", answered: tuple[int, dict[str, Any]]) -> Said:
     if body.get("error") == "invalid_client":
         raise Fault("invalid_client", 401)
     if "error" in body:
-        raise Fault(body["error"], status, body.get("error_description", ""))
+        # Always 400 (RFC 6749 section 5.2): Authlib has 401 for an unsupported type of token.
+        raise Fault(body["error"], 400, body.get("error_description", ""))
     return Said(status, body, client, request.issued, request.revoked)
 
 

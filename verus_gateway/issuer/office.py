@@ -40,6 +40,7 @@ class Office:
         if config.generate_keys:
             keyring.create(folder, config.algorithm)
         self.issuer = config.issuer
+        self.audience = config.audience
         self.keys = Keyring(folder, clock)
         self.revocations = revocations
         self._clients = FileClients(folder)
