@@ -7,10 +7,10 @@ MEMBERS := $(wildcard plugins/*/pyproject.toml)
 EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test check bench docs format lock clean
+.PHONY: help demo setup test test-containers check bench docs format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.setup ## run the gateway in front of a simulated verusd
 	@$(BIN)/verus-gateway demo
@@ -20,6 +20,10 @@ setup: $(VENV)/.setup ## make .venv with locked dependencies and all workspace m
 test: $(VENV)/.setup-dev ## run the test suite with branch coverage
 	@.ci/system-packages
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+test-containers: $(VENV)/.setup-dev ## build the images, start the stacks on an engine of our own, prove them
+	@.ci/system-packages
+	$(BIN)/python -m pytest tests/containers --no-cov -q -s $(ARGS)
 
 check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs
 	$(BIN)/ruff format --check .

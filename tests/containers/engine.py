@@ -120,8 +120,15 @@ class Engine:
     @property
     def environment(self) -> dict[str, str]:
         """What programs need to talk to this engine and to no other."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**kept, "DOCKER_HOST": f"unix://{self.socket}", "DOCKER_BUILDKIT": "1"}
+        kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
+        # Debian's own client first: another one on the path may lack what builds.
+        path = f"/usr/bin:/usr/sbin:{os.environ['PATH']}"
+        return {
+            **kept,
+            "PATH": path,
+            "DOCKER_HOST": f"unix://{self.socket}",
+            "DOCKER_BUILDKIT": "1",
+        }
 
     def docker(
         self, *words: str, check: bool = True, seconds: float = 600
