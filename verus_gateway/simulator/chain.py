@@ -8,7 +8,7 @@ from verus_gateway.simulator.blocks import SPACING, Block, forge
 from verus_gateway.simulator.currencies import baskets
 from verus_gateway.simulator.errands import World, errand
 from verus_gateway.simulator.ledger import Ledger
-from verus_gateway.simulator.market import MINERS, settle, settles
+from verus_gateway.simulator.market import MADE, SPENT, settle, settles
 from verus_gateway.simulator.mempool import Mempool, Refused, Waiting
 from verus_gateway.simulator.parameters import parameters
 from verus_gateway.simulator.payments import choose, keys, payment, payments, reward
@@ -37,7 +37,7 @@ class Chain:
         self.keys = keys(seed, name)
         self.people = tuple(self.keys)
         self.ledger = Ledger()
-        self.mempool = Mempool(self.ledger, MINERS)
+        self.mempool = Mempool(self.ledger, made=MADE, spent=SPENT)
         self.branch = 0
         self._seed = seed
         self._active: list[Block] = []

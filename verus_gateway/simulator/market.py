@@ -28,7 +28,9 @@ EXPORT: Final = 11
 IMPORT: Final = 12
 TRANSFER_FEE: Final = 20_000
 """Satoshis of the chain's own currency that a transfer leaves to the miner."""
-MINERS: Final = frozenset({NOTARIZATION, RESERVE_TRANSFER, RESERVE_DEPOSIT, EXPORT, IMPORT})
+MADE: Final = frozenset({NOTARIZATION, RESERVE_DEPOSIT, EXPORT, IMPORT})
+"""Kinds of outputs that only a block's own transactions may have."""
+SPENT: Final = MADE | {RESERVE_TRANSFER}
 """Kinds of outputs that only a block's own transactions may spend."""
 EXPORT_AT: Final = 3
 """Number of the output of an import that is the export it answers."""
@@ -98,21 +100,16 @@ def settle(ledger: Ledger, basket: str, height: int, own: str) -> Transaction | 
     """
     waiting = pending(ledger, basket)
     kept = [c for c in ledger.held(RESERVE_DEPOSIT) if c.address == basket]
-    before = [c for c in ledger.held(NOTARIZATION) if c.address == basket]
+    notarized = [(read_state(c.script), c) for c in ledger.held(NOTARIZATION)]
+    before = [(s, c) for s, c in notarized if s is not None and s.basket == basket]
     if not waiting or not kept or not before:
         return None
-    known = read_state(before[0].script)
-    transfers = [(coin, read_transfer(coin.script)) for coin in waiting]
-    if known is None:
-        return None
-    state, payouts = follow(known, height), []
-    for _, transfer in transfers:
-        if transfer is None:
-            continue
+    state, payouts = follow(before[0][0], height), []
+    for transfer in filter(None, (read_transfer(coin.script) for coin in waiting)):
         state, payout = _serve(state, transfer, own)
         payouts.append(payout)
     held = {each.currency: each.held for each in state.reserves}
-    inputs = [Input(coin.txid, coin.n, b"") for coin in (*waiting, *kept, *before)]
+    inputs = [Input(coin.txid, coin.n, b"") for coin in (*waiting, *kept, before[0][1])]
     note = stream.word(height) + stream.word(len(waiting))
     outputs = [
         Output(0, smart(Smart(IMPORT, basket, note))),

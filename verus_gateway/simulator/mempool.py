@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Final
 
-from verus_gateway.simulator.ledger import Coin, Ledger
+from verus_gateway.simulator.ledger import Ledger
 from verus_gateway.simulator.scripts import understand
 from verus_gateway.simulator.transactions import Outpoint, Transaction
 
 EXPIRING_SOON: Final = 3
 """Blocks a transaction must have left before its expiry height."""
+UNSATISFIED: Final = (
+    "16: mandatory-script-verify-flag-failed "
+    "(Script evaluated without error but finished with a false/empty top stack element)"
+)
 
 
 class Refused(Exception):
@@ -33,11 +37,13 @@ class Waiting:
 class Mempool:
     """What will be in the next block, in the order of arrival.
 
-    Outputs of the *kept* kinds are spent by a block's own transactions only.
+    Smart outputs of some kinds are *made*, and of some kinds *spent*, by a block's own
+    transactions only.
     """
 
-    def __init__(self, ledger: Ledger, kept: frozenset[int] = frozenset()) -> None:
-        self._kinds = kept
+    def __init__(self, ledger: Ledger, *, made: frozenset[int], spent: frozenset[int]) -> None:
+        self._made = made
+        self._spent = spent
         self.waiting: dict[str, Waiting] = {}
         self._ledger = ledger
         self._reserved: set[Outpoint] = set()
@@ -59,6 +65,8 @@ class Mempool:
         for parts, name in ((transaction.inputs, "vin"), (transaction.outputs, "vout")):
             if not parts:
                 raise Refused(-26, f"16: bad-txns-{name}-empty")
+        if any(_kind(paid.script) in self._made for paid in transaction.outputs):
+            raise Refused(-26, UNSATISFIED)
         if 0 < transaction.expiry < height + 1 + EXPIRING_SOON:
             raise Refused(
                 -26,
@@ -87,9 +95,8 @@ class Mempool:
             if outpoint in self._reserved:
                 raise Refused(-26, "18: txn-mempool-conflict")
             coin = self._ledger.unspent.get(outpoint)
-            if coin is not None and self._kept(coin):
-                message = "16: mandatory-script-verify-flag-failed"
-                raise Refused(-26, f"{message} (Script evaluated without error but finished false)")
+            if coin is not None and _kind(coin.script) in self._spent:
+                raise Refused(-26, UNSATISFIED)
             if coin is None:
                 total += self._waiting_value(outpoint)
             elif not coin.matured(height + 1):
@@ -98,12 +105,13 @@ class Mempool:
                 total += coin.value
         return total
 
-    def _kept(self, coin: Coin) -> bool:
-        found = understand(coin.script)
-        return found is not None and found.kind in self._kinds
-
     def _waiting_value(self, outpoint: Outpoint) -> int:
         parent = self.waiting.get(outpoint[0])
         if parent is None or outpoint[1] >= len(parent.transaction.outputs):
             raise Refused(-25, "Missing inputs")
         return parent.transaction.outputs[outpoint[1]].value
+
+
+def _kind(script: bytes) -> int | None:
+    found = understand(script)
+    return None if found is None else found.kind

@@ -38,22 +38,20 @@ KEY_HASH: Final = 2
 
 def getpendingtransfers(node: Node, params: list[Json]) -> Json:
     """List the transfers in blocks that wait for their import."""
-    listed: list[Json] = []
-    for basket in _asked(node, params):
-        for coin in pending(node.chain.ledger, basket):
-            transfer = read_transfer(coin.script)
-            if transfer is not None:
-                listed.append(
-                    {
-                        "currencyid": basket,
-                        "height": coin.height,
-                        "txid": coin.txid,
-                        "n": coin.n,
-                        "valueout": amount(coin.value),
-                        "reservetransfer": transfer_members(node, transfer),
-                    }
-                )
-    return listed
+    coins = [each for basket in _asked(node, params) for each in pending(node.chain.ledger, basket)]
+    found = [(coin, read_transfer(coin.script)) for coin in coins]
+    return [
+        {
+            "currencyid": coin.address,
+            "height": coin.height,
+            "txid": coin.txid,
+            "n": coin.n,
+            "valueout": amount(coin.value),
+            "reservetransfer": transfer_members(node, transfer),
+        }
+        for coin, transfer in found
+        if transfer is not None
+    ]
 
 
 def transfer_members(node: Node, transfer: Transfer) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from verus_gateway.simulator.currencies import BASKET, TOKEN, Currency
 from verus_gateway.simulator.genesis import DEFINITION
 from verus_gateway.simulator.ledger import Coin
 from verus_gateway.simulator.market import states
-from verus_gateway.simulator.methods.forms import currency_named, currency_of, iaddress
+from verus_gateway.simulator.methods.forms import currency_named, iaddress
 from verus_gateway.simulator.scripts import understand
 from verus_gateway.simulator.transactions import NOWHERE
 from verus_gateway.simulator.univalue import COIN, Json, amount
@@ -176,11 +176,8 @@ def currency_asked(node: Node, asked: Json, message: str) -> str:
     return found
 
 
-def current_state(node: Node, address: str) -> dict[str, Json]:
-    """Describe the newest state of any currency."""
-    currency = currency_of(node, address)
-    if currency is None:
-        return plain_state(address, NATIVE_FLAGS)
+def current_state(node: Node, currency: Currency) -> dict[str, Json]:
+    """Describe the newest state of a token or a basket."""
     if not currency.basket:
-        return plain_state(address, TOKEN_FLAGS, currency.supply)
-    return state_members(states(node.chain.ledger, address)[-1][0])
+        return plain_state(currency.address, TOKEN_FLAGS, currency.supply)
+    return state_members(states(node.chain.ledger, currency.address)[-1][0])

@@ -201,7 +201,8 @@ def _purse(node: Node, source: str, identity: Identity) -> Coin:
     payers = [source] if source in chain.keys else [*identity.primaries, *chain.people]
     for payer in payers:
         for coin in chain.ledger.coins(payer):
-            if coin.value > MOST_FEES and not chain.mempool.reserved(coin.outpoint):
+            free = coin.matured(chain.height + 1) and not chain.mempool.reserved(coin.outpoint)
+            if coin.value > MOST_FEES and free:
                 return coin
     raise RpcError(WALLET_ERROR, "Insufficient funds for identity registration or update")
 

@@ -96,7 +96,7 @@ def _best(node: Node, currency: Currency) -> dict[str, Json]:
         names = names_of(node.chain, currency)
         at = {"besttxid": names["definitiontxid"], "besttxout": names["definitiontxout"]}
         place = {"bestheight": 0} | at
-    return place | {"bestcurrencystate": current_state(node, currency.address)}
+    return place | {"bestcurrencystate": current_state(node, currency)}
 
 
 def listcurrencies(node: Node, params: list[Json]) -> Json:
