@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from simulator.harness import NOW, Run, failing
 
+from verus_gateway.simulator import Chain, Settings
 from verus_gateway.simulator.commands import Node
-from verus_gateway.simulator.genesis import endowment
+from verus_gateway.simulator.genesis import endowment, identities
 from verus_gateway.simulator.methods import table
+from verus_gateway.simulator.parameters import VRSC
 from verus_gateway.simulator.transactions import Input, Output, build
 
 REAL = "RTZMZHDFSTFQst8XmX2dR4DaH87cEUs3gC"
@@ -365,6 +367,17 @@ def test_the_page_about_the_simulator_lists_all_its_commands() -> None:
     listed = page[page.index("Commands: ") :].partition(". `stop`")[0]
 
     assert re.findall(r"`([a-z0-9_]+)`", listed) == sorted(table().by_name)
+
+
+def test_the_page_about_the_simulator_tells_what_exists_at_any_height() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
+    chain = Chain(Settings(password="x").seed, height=1)
+    known = [each.hash for each in (chain.at(0), chain.at(1))]
+    known += [chain.at(height).transactions[0].txid for height in (0, 1)]
+    known += [chain.people[0], *(each.address for each in identities(VRSC, chain.people))]
+
+    assert [each for each in known if f"`{each}`" not in page] == []
+    assert [coin.address for coin in chain.ledger.coins(chain.people[0])]
 
 
 def test_what_nobody_should_reach_answers_harmlessly(run: Run, node: Node) -> None:
