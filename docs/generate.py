@@ -34,6 +34,7 @@ from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.answers import OUTCOMES
+from verus_gateway.shared.exchange import Fate
 from verus_gateway.shared.faults import Fault
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.web.keys import Drain
@@ -181,6 +182,7 @@ _LABELS: Final = (
     ("`bound`", "`rate`, `concurrency` (a caller's calls at once), `load` (all calls at once)"),
     ("`kind`", "`named` (callers with credentials) or `stranger` (addresses)"),
     ("`outcome` of Redis", ", ".join(code(outcome) for outcome in OUTCOMES)),
+    ("`fate`", ", ".join(code(fate) for fate in get_args(Fate))),
     ("`cause`", ", ".join(code(fault) for fault in get_args(Fault))),
     ("`state`", "`closed`, `open`, `half_open`"),
     ("`flaw`", ", ".join(code(flaw) for flaw in get_args(tokens.Flaw))),

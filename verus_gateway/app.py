@@ -14,6 +14,7 @@ from verus_gateway.access import Access, signing
 from verus_gateway.address import Addresses
 from verus_gateway.auth import ANONYMOUS, Authenticator, anonymous
 from verus_gateway.chain import Chain, ended, log_death
+from verus_gateway.concert import Concert
 from verus_gateway.config import Config, RateClass, Secret
 from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
@@ -95,6 +96,7 @@ class Gateway:
             )
             for name, verus in settings.items()
         }
+        self.concert = self._concert()
         self.desk = Desk(self.chains, methods, self.limiter)
         # Sessions and attempts are apart: strangers' attempts must not push out a session.
         self.office = furnish(
@@ -191,11 +193,25 @@ class Gateway:
         details |= self.chain.details(facts[self.chain.name])
         if self.store:
             details["redis"] = self.store.details()
+        if self.concert:
+            details["instances"] = self.concert.instances()
         if len(self.chains) > 1:
             details["chains"] = {
                 name: chain.details(facts[name]) for name, chain in self.chains.items()
             }
         return facts, details
+
+    def _concert(self) -> Concert | None:
+        if self.store is None:
+            return None
+        settings = {self.config.verus.chain: self.config.verus, **self.config.chains}
+        return Concert(
+            self.store.exchange,
+            self.chains,
+            [name for name, verus in settings.items() if verus.circuit_breaker.shared],
+            self.limiter,
+            self.access.revocations,
+        )
 
     def _announcer(self, secret: Secret) -> internal.Announcer:
         tips = {name: chain.tip.announce for name, chain in self.chains.items()}
@@ -214,6 +230,8 @@ class Gateway:
                 await stack.enter_async_context(self.store.running())
             for chain in self.chains.values():
                 await stack.enter_async_context(chain.running(self.config.server.shutdown_timeout))
+            if self.concert:
+                await stack.enter_async_context(self.concert.running())
             yield
 
     async def _loop_watched(self, _: web.Application) -> AsyncIterator[None]:

@@ -165,6 +165,7 @@ class Breaker:
         self._clock = clock
         self._epoch = 0
         self._listeners: list[Callable[[Change], None]] = []
+        self._reset_listeners: list[Callable[[str], None]] = []
 
     def __repr__(self) -> str:
         match self.state:
@@ -187,11 +188,25 @@ class Breaker:
         """Call *listener* at each change of kind."""
         self._listeners.append(listener)
 
+    def listen_reset(self, listener: Callable[[str], None]) -> None:
+        """Call *listener* with the reason at each reset, also of a closed breaker."""
+        self._reset_listeners.append(listener)
+
     def reset(self, reason: str) -> None:
         """Close the breaker, whatever its state; what is under way no longer counts."""
         self.failures = 0
         self._become(Closed(), f"reset: {reason}")
         self._epoch += 1
+        for listener in self._reset_listeners:
+            listener(reason)
+
+    def open(self, seconds: float, cause: str) -> None:
+        """Refuse calls for *seconds* from now, on another instance's word."""
+        self._become(Open(self._clock() + seconds), cause)
+
+    def close(self, cause: str) -> None:
+        """Let calls pass, on another instance's word."""
+        self._become(Closed(), cause)
 
     def check(self) -> None:
         """Raise `BreakerOpen` if a call made now would be refused; changes nothing."""

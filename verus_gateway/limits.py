@@ -108,13 +108,15 @@ class Bucket:
     Attributes:
         full_at: When it is full again; in the past for a full one.
         inside: Calls at once.
+        spent: Cost charged since the other instances were last told.
         pace, depth, concurrent: Of its `allowance`, where they are quick to reach.
     """
 
-    __slots__ = ("allowance", "concurrent", "depth", "full_at", "inside", "pace")
+    __slots__ = ("allowance", "concurrent", "depth", "full_at", "inside", "pace", "spent")
 
     def __init__(self, allowance: Allowance) -> None:
         self.full_at = -math.inf
+        self.spent = 0.0
         self.inside = 0
         self._set(allowance)
 
@@ -176,7 +178,8 @@ class Buckets:
 class Limiter:
     """Decides which calls are begun.
 
-    The state is this process'. Several instances share a caller's allowance by `split`.
+    The state is this process'. Several instances charge each other's callers by `spent` and
+    `charge`; those that cannot hear each other share a caller's allowance by `split`.
 
     Args:
         classes: The rate classes by name, `anonymous` and `default` among them.
@@ -231,11 +234,13 @@ class Limiter:
         ends = bucket.full_at
         if ends <= now:
             bucket.full_at = now + cost * bucket.pace
+            bucket.spent += cost
             return 0.0
         charged = ends + cost * bucket.pace
         wait = charged - now - bucket.depth
         if wait <= SLACK:
             bucket.full_at = charged
+            bucket.spent += cost
             return 0.0
         self.refused[bucket.allowance.name, "rate"] += 1
         return min(wait, ends - now)
@@ -309,6 +314,32 @@ class Limiter:
     def classes(self) -> tuple[str, ...]:
         """The names of the rate classes."""
         return tuple(self._given)
+
+    def spent(self, *, named: bool) -> dict[str, float]:
+        """Return the cost that callers were charged here since this was last asked."""
+        found: dict[str, float] = {}
+        for who, bucket in (self._named if named else self._strangers).items():
+            if bucket.spent:
+                found[who] = bucket.spent
+                bucket.spent = 0.0
+        return found
+
+    def charge(self, costs: Mapping[str, float], *, named: bool) -> None:
+        """Charge callers for what they have spent at other instances, debt or not."""
+        now = self._clock()
+        for who, cost in costs.items():
+            bucket = self._found(who, named=named)
+            if bucket is not None:
+                ends = max(bucket.full_at, now) + cost * bucket.pace
+                bucket.full_at = min(ends, now + 2 * bucket.depth)
+
+    def _found(self, who: str, *, named: bool) -> Bucket | None:
+        # A named caller's class is not known before it has called here: then there is no bucket.
+        store = self._named if named else self._strangers
+        bucket = store.young.get(who)
+        if bucket is None and not named:
+            bucket = store.find(who, self._classes[ANONYMOUS], self._clock())
+        return bucket
 
     def split(self, instances: int) -> None:
         """Share every allowance with other instances: each grants its part of the rate.

@@ -94,6 +94,7 @@ class Tip:
         self._line: deque[str] = deque(maxlen=REMEMBERED)
         self._wake = asyncio.Event()
         self._heard = 0
+        self._turn_listeners: list[Callable[[str], None]] = []
         self._away_listeners: list[Callable[[RpcError | None], None]] = []
         self.block: Block | None = None
         self.branch = 0
@@ -128,6 +129,10 @@ class Tip:
         """Call *listener* each time the tip moves."""
         self._listeners.append(listener)
 
+    def listen_turn(self, listener: Callable[[str], None]) -> None:
+        """Call *listener* with each new hash that this instance hears of by itself, at once."""
+        self._turn_listeners.append(listener)
+
     def listen_away(self, listener: Callable[[RpcError | None], None]) -> None:
         """Call *listener* with the error when the daemon goes away, with None when it is back."""
         self._away_listeners.append(listener)
@@ -142,6 +147,18 @@ class Tip:
             self._heard += 1
             self._turn_to(hash)
             self._confirmed_at = self._clock()
+        self._wake.set()
+
+    def hear(self, hash: str) -> None:
+        """Take *hash* as the newest block on another instance's word, and look at once.
+
+        What was kept is old from now on. The tip is as much confirmed as it was: that verusd
+        answers is for this instance to see.
+        """
+        if hash not in self._seen:
+            self._heard += 1
+            self._hash = hash
+            self._seen.append(hash)
         self._wake.set()
 
     def on_branch(self, hash: str) -> bool:
@@ -206,6 +223,8 @@ class Tip:
         if hash != self._hash:
             self._hash = hash
             self._seen.append(hash)
+            for listener in self._turn_listeners:
+                listener(hash)
 
     async def _move(self, new: Block) -> None:
         old = self.block

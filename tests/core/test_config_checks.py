@@ -399,8 +399,8 @@ def test_what_belongs_to_redis_needs_one(faults: Faults, tmp_path: Path) -> None
 
     assert faults(verus() + text) == [
         "cache.redis_password_file: there is no cache.redis_url",
-        "cache.redis_secret: there is no cache.redis_url",
         f"cache.redis_password_file: {tmp_path}/none is no file",
+        "cache.redis_secret: there is no cache.redis_url",
     ]
 
 

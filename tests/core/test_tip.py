@@ -323,3 +323,38 @@ async def test_a_chain_without_a_name_is_a_wrong_answer(
     await tip.poll()
 
     assert (tip.generation, tip.stranger, tip.away) == (None, "", "protocol")
+
+
+async def test_a_block_that_another_instance_heard_of_ends_old_answers_and_is_looked_at(
+    tip: Tip,
+) -> None:
+    told: list[str] = []
+    tip.listen_turn(told.append)
+    await tip.poll()
+
+    tip.hear("a6")
+    tip.hear("a6")
+
+    assert (tip.newest, tip.generation) == ("a6", "a6")
+    assert told == ["a5"]  # what others told is not told again
+
+
+async def test_what_another_instance_heard_of_confirms_nothing(tip: Tip) -> None:
+    tip.hear("a6")
+
+    assert (tip.newest, tip.generation) == ("a6", None)
+
+
+async def test_blocks_below_the_tip_are_known_until_a_reorganisation(
+    tip: Tip, daemon: FakeDaemon
+) -> None:
+    await tip.poll()
+    show(daemon, "a6", 6, "a5")
+    await tip.poll()
+    before = [tip.on_branch(hash) for hash in ("a4", "a5", "a6", "b6")]
+    show(daemon, "b6", 6, "b5")
+
+    await tip.poll()
+
+    assert before == [True, True, True, False]
+    assert [tip.on_branch(hash) for hash in ("a5", "a6", "b5", "b6")] == [False, False, True, True]

@@ -22,7 +22,7 @@ SECRET_KEYS: Final = frozenset(
         *("password_hash", "client_secret"),
     }
 )
-URL_KEYS: Final = frozenset({"redis_url"})
+URL_KEYS: Final = frozenset({"redis_url", "state_url"})
 """Keys whose value is a secret where it holds a password."""
 MOUNTED: Final = Path("/run/secrets")
 """Where container engines mount secrets: readable by all, but all is one user there."""
@@ -105,8 +105,9 @@ def _weak_secrets(config: Config) -> Iterator[str]:
     ):
         if secret:
             yield from _weak(key, secret.reveal())
-    if config.cache.redis_password_file:
-        yield from _weak_file("cache.redis_password_file", Path(config.cache.redis_password_file))
+    for key in ("redis_password_file", "state_password_file"):
+        if getattr(config.cache, key):
+            yield from _weak_file(f"cache.{key}", Path(getattr(config.cache, key)))
 
 
 def _beyond_loopback(config: Config) -> Iterator[str]:

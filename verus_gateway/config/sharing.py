@@ -9,13 +9,17 @@ from verus_gateway.config.tree import CacheConfig, Secret
 
 def contradictions(cache: CacheConfig) -> Iterator[str]:
     """Yield what cannot be meant."""
-    if cache.redis_url:
-        yield from _of_url("cache.redis_url", cache.redis_url, cache.redis_password_file)
-    for key in ("redis_password_file", "redis_secret"):
+    for kind in ("redis", "state"):
+        url, file = getattr(cache, f"{kind}_url"), getattr(cache, f"{kind}_password_file")
+        if url:
+            yield from _of_url(f"cache.{kind}_url", url, file)
+        if file and not url:
+            yield f"cache.{kind}_password_file: there is no cache.{kind}_url"
+        if file and not Path(file).is_file():
+            yield f"cache.{kind}_password_file: {file} is no file"
+    for key in ("redis_secret", "state_url"):
         if getattr(cache, key) and not cache.redis_url:
             yield f"cache.{key}: there is no cache.redis_url"
-    if cache.redis_password_file and not Path(cache.redis_password_file).is_file():
-        yield f"cache.redis_password_file: {cache.redis_password_file} is no file"
 
 
 def holds_password(url: str) -> bool:

@@ -43,6 +43,10 @@ class BreakerConfig(Struct, frozen=True, kw_only=True):
     half_open_max_requests: Annotated[
         int, Meta(ge=1, description="trial calls at once; that many successes close it")
     ] = 3
+    shared: Annotated[
+        bool,
+        Meta(description="one for all instances; false where each has a verusd of its own"),
+    ] = True
 
 
 class VerusConfig(Struct, frozen=True, kw_only=True):
@@ -302,6 +306,15 @@ class CacheConfig(Struct, frozen=True, kw_only=True):
     redis_secret: Annotated[
         Secret, Meta(description="seals what stands in Redis; the same for every instance")
     ] = Secret("")
+    state_url: Annotated[
+        Secret,
+        Meta(
+            description="the Redis for what must not be evicted; without one, that of `redis_url`"
+        ),
+    ] = Secret("")
+    state_password_file: Annotated[
+        str, Meta(description="file that holds the password for `state_url`")
+    ] = ""
     redis_prefix: Annotated[
         str, Meta(pattern="^[A-Za-z0-9_.-]{1,32}$", description="first part of every name in Redis")
     ] = "vg"

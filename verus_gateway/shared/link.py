@@ -57,6 +57,7 @@ class Link:
     Args:
         name: What it is for, in logs and metrics.
         client: Who talks.
+        place: Where it leads, in words without a secret.
         timeout: Seconds for one operation.
         clock: Seconds, monotonic.
         sleep: Waits between two trials.
@@ -69,12 +70,14 @@ class Link:
         client: Client,
         *,
         timeout: float,
+        place: str = "",
         clock: Clock = monotonic,
         sleep: Sleep = asyncio.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.name = name
         self.client = client
+        self.place = place
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep

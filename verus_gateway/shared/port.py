@@ -1,15 +1,21 @@
-"""What the gateway sees of the Redis of its cache, so that one instance need not load any of it."""
+"""What the gateway sees of what is shared, so that one instance need not load any of it."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from verus_gateway.cache import Behind
+from verus_gateway.shared.exchange import Exchange
 from verus_gateway.tip import Tip
 
 
 class Shared(Protocol):
-    """Answers that several instances keep together."""
+    """What several instances keep together."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """Where they tell each other what they notice."""
+        ...
 
     def answers(self, line: Tip) -> Behind:
         """Return the answers of one chain."""

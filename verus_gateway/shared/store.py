@@ -1,4 +1,4 @@
-"""The Redis of the cache: the parts that use it, put together, started and ended."""
+"""What instances share in Redis: its parts put together, started and ended."""
 
 import asyncio
 from collections import Counter as Tally
@@ -13,10 +13,12 @@ from verus_gateway.redis_url import Place
 from verus_gateway.shared.answers import OUTCOMES, Answers, Line
 from verus_gateway.shared.client import client, ended
 from verus_gateway.shared.envelope import Envelopes
+from verus_gateway.shared.exchange import Exchange, Fate
 from verus_gateway.shared.faults import Fault
 from verus_gateway.shared.gather import Gather
 from verus_gateway.shared.leases import Leases
 from verus_gateway.shared.link import Link
+from verus_gateway.shared.redis_bus import RedisBus
 from verus_gateway.shared.writer import Writer
 
 FIRST_LOOK: Final = 1.0
@@ -24,7 +26,7 @@ FIRST_LOOK: Final = 1.0
 
 
 class Store:
-    """Answers of all chains in one Redis.
+    """Answers in one Redis; notes and what must not be evicted in the same or in another one.
 
     Args:
         cache: The cache's settings; they name a Redis.
@@ -32,21 +34,23 @@ class Store:
 
     def __init__(self, cache: CacheConfig) -> None:
         place = place_of(cache.redis_url, cache.redis_password_file)
-        self.link = Link(
-            "cache", client(place, seconds=cache.redis_timeout), timeout=cache.redis_timeout
-        )
-        self._place = place
+        self.link = link_to("answers", place, cache.redis_timeout)
+        self.state = self.link
+        if cache.state_url:
+            state = place_of(cache.state_url, cache.state_password_file)
+            self.state = link_to("state", state, cache.redis_timeout)
+        key = cache.redis_secret.reveal().encode()
+        self._bus = RedisBus(self.state, prefix=cache.redis_prefix)
+        self.exchange = Exchange(self._bus, key=key)
         self._prefix = cache.redis_prefix
-        self._envelopes = Envelopes(
-            cache.redis_secret.reveal().encode(), min(cache.redis_max_entry_size, cache.max_size)
-        )
+        self._envelopes = Envelopes(key, min(cache.redis_max_entry_size, cache.max_size))
         self.writer = Writer(self.link, self._envelopes)
         self._gather = Gather(self.link, together=place.kind != "cluster")
         self._leases = Leases(self._gather, self.writer, self.link)
         self._answers: list[Answers] = []
 
     def __repr__(self) -> str:
-        return f"<Store in {self._place}, {self.link!r}>"
+        return f"<Store in {self.link.place}, {self.link!r}>"
 
     def answers(self, line: Line) -> Answers:
         """Return the answers of one chain."""
@@ -63,30 +67,37 @@ class Store:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hold the link up, write, and renew leases until the block ends."""
+        """Hold the links up, write, and renew leases until the block ends."""
+        links = list(dict.fromkeys([self.link, self.state]))
         tasks = [
-            asyncio.create_task(self.link.watch(), name="way to redis"),
+            *(asyncio.create_task(link.watch(), name=f"way to {link.name}") for link in links),
             asyncio.create_task(self.writer.write(), name="writer to redis"),
             asyncio.create_task(self._leases.renew(), name="leases in redis"),
         ]
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.link.tried.wait(), FIRST_LOOK)
+                tried = asyncio.gather(*(link.tried.wait() for link in links))
+                await asyncio.wait_for(tried, FIRST_LOOK)
             yield
         finally:
             for task in tasks:
                 await ended(task)
-            await self.link.client.close()
+            for link in links:
+                await link.client.close()
 
     def alone(self) -> str:
-        """Return why nothing is shared now, "" while it is."""
-        return "" if self.link.up else f"redis ({self._place}) does not answer: {self.link.fault}"
+        """Return why something is not shared now, "" while all is."""
+        for link in (self.link, self.state):
+            if not link.up:
+                return f"redis for {link.name} ({link.place}) does not answer: {link.fault}"
+        return "" if self.exchange.up else "no notes of other instances arrive"
 
     def details(self) -> dict[str, Any]:
         """Return what ``/health`` tells."""
         return {
             "status": "up" if self.link.up else (self.link.fault or "unknown"),
-            "place": str(self._place),
+            "place": self.link.place,
+            "state": "up" if self.state.up else (self.state.fault or "unknown"),
             "waiting_writes": len(self.writer),
         }
 
@@ -97,6 +108,8 @@ class Store:
             "redis_up": ("1 while Redis may be asked", lambda: float(link.up)),
             "redis_writes_total": ("Writes that Redis took", lambda: writer.written),
             "redis_writes_dropped_total": ("Writes that were not made", lambda: writer.dropped),
+            "instances": ("Instances that hear each other", lambda: len(self.exchange.instances())),
+            "notes_dropped_total": ("Notes that were not sent", lambda: self._bus.dropped),
         }
 
     def tallies(self) -> Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]:
@@ -113,6 +126,11 @@ class Store:
                 "cause",
                 lambda: {fault: link.faults[fault] for fault in get_args(Fault)},
             ),
+            "notes_total": (
+                "Notes between instances, by what became of them",
+                "fate",
+                lambda: {fate: self.exchange.counts[fate] for fate in get_args(Fate)},
+            ),
         }
 
     def _looks(self) -> Mapping[str, int]:
@@ -128,3 +146,8 @@ def place_of(url: Secret, password_file: str) -> Place:
     if password_file:
         return place.with_password(Path(password_file).read_text("utf-8").strip())
     return place
+
+
+def link_to(name: str, place: Place, timeout: float) -> Link:
+    """Return a link to *place* that is not yet up."""
+    return Link(name, client(place, seconds=timeout), timeout=timeout, place=str(place))
