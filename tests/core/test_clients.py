@@ -50,11 +50,15 @@ def test_a_broken_file_changes_nothing_for_a_running_service(
     clients.add(tmp_path, "alice", ["read"])
     found = FileClients(tmp_path)
 
-    files.replace(tmp_path / clients.FILE, b"{")
+    whole = (tmp_path / clients.FILE).read_bytes()
+    files.replace(tmp_path / clients.FILE, whole.replace(b"scrypt:14", b"scrypt:99"))
 
     assert found.find("alice") is not None
     assert [record.getMessage() for record in caplog.records] == ["the clients stay as they are"]
-    with pytest.raises(StartupError, match=r"clients\.json"):
+    with pytest.raises(StartupError, match=r"clients\.json: is a hash with costs out of range"):
+        FileClients(tmp_path)
+    files.replace(tmp_path / clients.FILE, b"{")
+    with pytest.raises(StartupError, match=r"clients\.json: "):
         FileClients(tmp_path)
 
 

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import encode_basic_auth
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from core.issuing import bearer
-from stack import StartStack
+from stack import StartStack, until
 
 from verus_gateway import authority, jwks, logs, tokens
 from verus_gateway.config import (
@@ -486,3 +486,47 @@ async def test_an_embedded_service_and_its_gateway_share_what_they_know(
 
     assert (before.status, after_first.status, revoked, after.status) == (200, 200, 200, 401)
     assert "verus_gateway_token_keys 2" in metrics
+
+
+async def test_a_gateway_of_its_own_learns_keys_and_revocations_over_the_wire(
+    serve: Serve, start: StartStack
+) -> None:
+    served = await serve()
+    base = f"http://127.0.0.1:{served.service.port}"
+    stack = await start(
+        auth=AuthConfig(
+            issuer=ISSUER,
+            jwks_url=f"{base}/.well-known/jwks.json",
+            revocations_url=f"{base}/oauth/revocations",
+            refresh_seconds=1.0,
+        )
+    )
+    shown = f"Bearer {await served.token(scope='read')}"
+    call = {"id": 1, "method": "getblock", "params": ["1"]}
+
+    before = await stack.post(call, Authorization=shown)
+    await served.post("/oauth/revoke", {"token": shown.partition(" ")[2]})
+    await until(lambda: len(stack.gateway.access.revocations) == 1)
+    after = await stack.post(call, Authorization=shown)
+    fresh = await stack.post(call, Authorization=f"Bearer {await served.token(scope='read')}")
+
+    assert [before.status, after.status, fresh.status] == [200, 401, 200]
+    assert after.body["error"]["message"] == "invalid_token"
+
+
+async def test_the_list_of_revocations_and_other_papers_are_no_tokens(
+    serve: Serve, start: StartStack
+) -> None:
+    served = await serve()
+    stack = await start(
+        auth=AuthConfig(
+            issuer=ISSUER,
+            jwks_url=f"http://127.0.0.1:{served.service.port}/.well-known/jwks.json",
+        )
+    )
+    listed = (await served.get("/oauth/revocations"))[1].decode()
+
+    reply = await stack.post({"id": 1, "method": "getinfo"}, Authorization=f"Bearer {listed}")
+
+    assert reply.status == 401
+    assert 'flaw="type"} 1' in (await stack.get("/metrics")).body

@@ -37,7 +37,7 @@ class Client(Struct, frozen=True, kw_only=True):
     """
 
     id: Annotated[str, Meta(min_length=1, max_length=64)]
-    secret: Annotated[str, Meta(pattern=r"^scrypt:[\w-]{16,}:[\w-]{43}$")]
+    secret: str
     scopes: tuple[str, ...]
     lifetime: Annotated[float, Meta(ge=60, le=86_400)] | None = None
     rate_class: Annotated[str, Meta(min_length=1, max_length=32)] = "default"
@@ -176,9 +176,12 @@ def _read(path: Path) -> dict[str, Client]:
     if not text:
         return {}
     try:
-        return {client.id: client for client in msgspec.json.decode(text, type=_File).clients}
-    except msgspec.DecodeError as error:
+        found = msgspec.json.decode(text, type=_File).clients
+        for client in found:
+            secret.check(client.secret)
+    except ValueError as error:
         raise StartupError(f"{path}: {error}") from None
+    return {client.id: client for client in found}
 
 
 def _write(folder: Path, clients: dict[str, Client]) -> None:

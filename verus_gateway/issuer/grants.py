@@ -32,7 +32,7 @@ GRANT: Final = "client_credentials"
 ADMIN: Final = "admin"
 """Who holds this scope may ask about tokens of others, and revoke them."""
 
-_NOBODY: Final = Client(id="-", secret=f"scrypt:{'A' * 22}:{'A' * 43}", scopes=(), disabled=True)
+_NOBODY: Final = Client(id="-", secret=secret.NONE, scopes=(), disabled=True)
 _URI: Final = "https://tokens/"
 """Not the real one: whether TLS is needed says the configuration, not Authlib's environment."""
 

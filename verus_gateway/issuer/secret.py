@@ -1,20 +1,20 @@
-"""Secrets of clients: made here, shown once, kept as scrypt hashes (RFC 7914).
+"""Secrets of clients: made here, shown once, kept as hashes.
 
-A secret is 256 random bits, so guessing is hopeless whatever the hash; scrypt's cost is chosen
-so that a stolen file is of no use to whoever hopes that a secret was weak, and that a hundred
-requests do not take a gigabyte.
+A secret is 256 random bits, so guessing is hopeless whatever the hash costs. It costs less than
+a password's, so that a hundred requests do not take the machine.
 """
 
-import base64
-import hashlib
-import hmac
 import secrets
 from typing import Final
 
-N, R, P = 2**14, 8, 1
+from verus_gateway import passwords
+
+LN, R, P = 14, 8, 1
 """16 MiB and some 40 ms."""
 LONGEST: Final = 256
 """Characters of a secret that are compared."""
+NONE: Final = f"scrypt:{LN}:{R}:{P}:{'A' * 22}:{'A' * 43}"
+"""A hash that no secret fits."""
 
 
 def make() -> str:
@@ -22,27 +22,22 @@ def make() -> str:
     return secrets.token_urlsafe(32)
 
 
-def hashed(secret: str, salt: bytes | None = None) -> str:
-    """Return the hash of *secret*: ``scrypt:SALT:KEY``."""
-    salt = secrets.token_bytes(16) if salt is None else salt
-    return f"scrypt:{_text(salt)}:{_text(_key(secret, salt))}"
+def hashed(secret: str) -> str:
+    """Return the hash of *secret* as it is kept."""
+    salt = secrets.token_bytes(passwords.SALT)
+    return str(passwords.hashed(secret, salt, ln=LN, r=R, p=P))
 
 
 def fits(secret: str, hash: str) -> bool:
     """Tell whether *secret* is the one behind *hash*; takes as long either way."""
-    _, salt, _ = hash.split(":")
-    same = hmac.compare_digest(hashed(secret[:LONGEST], _bytes(salt)), hash)
+    same = passwords.read(hash).fits(secret[:LONGEST])
     return same and len(secret) <= LONGEST
 
 
-def _key(secret: str, salt: bytes) -> bytes:
-    data = secret.encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(data, salt=salt, n=N, r=R, p=P, maxmem=64 * 1024 * 1024, dklen=32)
+def check(hash: str) -> None:
+    """Let a hash pass that secrets can be compared with.
 
-
-def _text(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    Raises:
+        ValueError: it was cut or changed, or would cost too much.
+    """
+    passwords.read(hash)
