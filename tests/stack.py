@@ -55,6 +55,7 @@ class Stack:
     client: aiohttp.ClientSession
     url: str
     others: Mapping[str, Simulator]
+    runner: Runner
 
     async def post(self, body: Any, path: str = "/", **more: str) -> Reply:
         """Send *body*, encoded unless it is bytes, and decode the answer."""
@@ -151,7 +152,7 @@ async def start() -> AsyncIterator[StartStack]:
             if plan.wait:
                 await until(lambda: all(tip.generation is not None for tip in tips))
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            return Stack(simulator, gateway, client, url, others)
+            return Stack(simulator, gateway, client, url, others, runner)
 
         yield started
 

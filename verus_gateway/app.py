@@ -31,6 +31,7 @@ from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.admin import breakers
 from verus_gateway.web.admin.office import Shelves, furnish
 from verus_gateway.web.admin.site import site
+from verus_gateway.web.express import open_lane
 from verus_gateway.web.keys import (
     ADDRESSES,
     AUTHENTICATOR,
@@ -66,6 +67,7 @@ class Gateway:
         self.drain = Drain()
         self.watchdog = Watchdog(suspects=methods.modules())
         self.counts = HttpCounts()
+        self.express = False
         self.shelf = MemoryShelf()
         # Of their own: salts come with each call and must not push out what lasts longer.
         self.salts: Shelf = MemoryShelf()
@@ -112,6 +114,11 @@ class Gateway:
             {
                 **self.access.readings(),
                 "loop_lag_seconds": ("Worst lateness since last asked", self.watchdog.take_lag),
+                "express_lane": ("1 where the express lane is open", lambda: float(self.express)),
+                "express_total": (
+                    "Requests answered by the express lane",
+                    lambda: self.counts.express,
+                ),
                 "loop_blocked_total": (
                     "Times the event loop stood still",
                     lambda: self.watchdog.blocked,
@@ -149,6 +156,8 @@ class Gateway:
         if config.security.blocknotify_secret:
             app[BLOCKNOTIFY] = self._announcer(config.security.blocknotify_secret).announce
             app.add_routes(internal.routes)
+        if config.server.express_lane:
+            self.express = open_lane(app)
         app.cleanup_ctx.extend([self._issuer_followed, self._chains_running, self._loop_watched])
         return app
 

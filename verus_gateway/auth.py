@@ -1,6 +1,6 @@
 """Who is calling, and what they may call."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -9,6 +9,7 @@ from multidict import MultiMapping
 from verus_gateway.errors import InvalidRequest, InvalidToken, LoginRequired, ScopeMissing
 
 Headers: TypeAlias = MultiMapping[str]
+Recall: TypeAlias = "Callable[[Headers], Caller | None]"
 
 ANONYMOUS: Final = "anonymous"
 """The rate class of callers without credentials."""
@@ -91,10 +92,17 @@ class Authenticator:
 
     def recognise(self, headers: Headers) -> Caller | None:
         """Return who is calling where that needs no work, else None."""
+        return self.memory_for(headers)(headers)
+
+    def memory_for(self, headers: Headers) -> Recall:
+        """Return what recognises whoever sends just these headers, to be asked each time."""
         shown = [kind for kind in self._kinds if kind.shown(headers)]
         if not shown:
-            return self.stranger
-        return shown[0].recall(headers) if len(shown) == 1 else None
+            return self._recall_stranger
+        return shown[0].recall if len(shown) == 1 else _recall_nobody
+
+    def _recall_stranger(self, _: Headers) -> Caller:
+        return self.stranger
 
     async def identify(self, headers: Headers, body: bytes) -> Caller:
         """Return who is calling.
@@ -109,6 +117,10 @@ class Authenticator:
         if len(shown) > 1:
             raise InvalidRequest("a request shows one kind of credentials")
         return await shown[0].identify(headers, body)
+
+
+def _recall_nobody(_: Headers) -> None:
+    return None
 
 
 class NoTokens:

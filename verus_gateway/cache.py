@@ -176,11 +176,15 @@ class Cache:
 
     def fresh(self, ttl: Ttl, entry: Entry, now: Now) -> bool:
         """Tell whether *entry* may be served as if verusd had answered just now."""
+        if ttl == math.inf:
+            return True
         if isinstance(ttl, UntilBlock):
-            return entry.tip == now.generation and self.age(entry) < min(
-                ttl.within, self._tip_max_age
-            )
-        return ttl == math.inf or (entry.branch == now.branch and self.age(entry) < ttl)
+            if entry.tip != now.generation:
+                return False
+            ttl = min(ttl.within, self._tip_max_age)
+        elif entry.branch != now.branch:
+            return False
+        return self._clock() - entry.at < ttl
 
     def usable(self, method: Method, entry: Entry) -> bool:
         """Tell whether *entry* may stand in while verusd is away."""

@@ -83,6 +83,7 @@ class HttpCounts:
         self.in_flight = 0
         self.batches = 0
         self.cut: Tally[str] = Tally()
+        self.express = 0
 
 
 class ChainCounts:

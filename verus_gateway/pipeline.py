@@ -15,7 +15,7 @@ from verus_gateway.cache import Behind, Cache, Entry, Flights, Want
 from verus_gateway.dialect import Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
 from verus_gateway.guard import Line
-from verus_gateway.plugin import Constant, Method, Params, Raw
+from verus_gateway.plugin import Constant, Method, Params, Raw, Ttl
 from verus_gateway.registry import Registry
 from verus_gateway.rpc import Call
 from verus_gateway.tip import Tip
@@ -40,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         value: The result's JSON text.
         source: `daemon` and `cache` are fresh; `stale` and `default` are degraded.
-        age: Seconds since verusd gave it; None where it has no age.
+        age: Seconds since verusd gave it, where that matters: of a degraded answer that has one.
     """
 
     value: bytes
@@ -60,12 +60,14 @@ class Miss(msgspec.Struct, frozen=True, gc=False):
         method: Its row.
         params: As the row reads them.
         key: Of the answer; empty where nothing is kept.
+        ttl: For how long an answer to these parameters is good.
         favoured: Whether it goes before those of strangers.
     """
 
     method: Method
     params: Params
     key: bytes
+    ttl: Ttl
     favoured: bool = False
 
 
@@ -141,15 +143,14 @@ class Pipeline:
         except Exception as error:
             raise _incident(method, error) from error
         if method.ttl == 0 and method.fallback is None:
-            return Miss(method, params, b"", caller.subject is not None)
+            return Miss(method, params, b"", 0, caller.subject is not None)
         key = cache.key(self._chain, method.name, rpc.canonical(params))
-        return Miss(method, params, key, caller.subject is not None)
+        return Miss(method, params, key, method.lasts(params), caller.subject is not None)
 
     def _recall(self, miss: Miss) -> Answer | None:
         kept = self._cache.find(miss.key)
-        ttl = miss.method.lasts(miss.params)
-        if kept is not None and self._fresh and self._cache.fresh(ttl, kept, self._tip):
-            return Answer(kept.value, "cache", self._cache.age(kept))
+        if kept is not None and self._fresh and self._cache.fresh(miss.ttl, kept, self._tip):
+            return Answer(kept.value, "cache")
         return None
 
     async def fetch(self, miss: Miss) -> Answer:
@@ -183,18 +184,17 @@ class Pipeline:
     async def _brought(self, miss: Miss) -> Answer:
         if self._behind is None or not self._fresh:
             return Answer((await self._ask(miss)).value, "daemon")
-        ttl = miss.method.lasts(miss.params)
         want = Want(
             miss.key,
             self._tip.newest,
-            lambda entry: self._cache.fresh(ttl, entry, self._tip),
+            lambda entry: self._cache.fresh(miss.ttl, entry, self._tip),
             self._timeout / 2,
         )
         entry, kept = await self._behind.bring(want, lambda: self._ask(miss))
         if entry.value != rpc.NULL:
             self._cache.keep(miss.key, entry)
         if kept:
-            return Answer(entry.value, "cache", self._cache.age(entry))
+            return Answer(entry.value, "cache")
         return Answer(entry.value, "daemon")
 
     async def _to_its_end(self, miss: Miss) -> Entry:
@@ -221,8 +221,7 @@ class Pipeline:
         elif miss.key:
             self._cache.keep(miss.key, entry)
             if self._behind is not None:
-                ttl = miss.method.lasts(miss.params)
-                lasts = self._cache.lasts(ttl, miss.method.fallback)
+                lasts = self._cache.lasts(miss.ttl, miss.method.fallback)
                 self._behind.keep(miss.key, entry, lasts)
         return entry
 
@@ -272,9 +271,9 @@ def _copied(miss: Miss, caller: Caller) -> Miss:
     """
     favoured = caller.subject is not None
     if any(isinstance(param, dict | list) for param in miss.params):
-        return Miss(miss.method, deepcopy(miss.params), miss.key, favoured)
+        return Miss(miss.method, deepcopy(miss.params), miss.key, miss.ttl, favoured)
     if miss.favoured != favoured:
-        return Miss(miss.method, miss.params, miss.key, favoured)
+        return Miss(miss.method, miss.params, miss.key, miss.ttl, favoured)
     return miss
 
 

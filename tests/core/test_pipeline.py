@@ -53,7 +53,7 @@ async def test_an_answer_is_kept_until_the_next_block() -> None:
     third = await gateway.call("getblock", 5)
 
     value = b'{"height":5}'
-    assert [first, second, third] == [fresh(value), Answer(value, "cache", 10.0), fresh(value)]
+    assert [first, second, third] == [fresh(value), Answer(value, "cache"), fresh(value)]
     assert len(daemon.asked) == 2
 
 

@@ -101,6 +101,9 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
     max_batch_response: Annotated[
         int, Meta(ge=1024, description="bytes of all results of one batch")
     ] = 33_554_432
+    express_lane: Annotated[
+        bool, Meta(description="whether answers in memory leave without aiohttp's handler tasks")
+    ] = True
     body_timeout: Annotated[
         float, Meta(gt=0, description="seconds for a request body to arrive")
     ] = 10.0

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from verus_gateway.address import Address
-from verus_gateway.auth import Caller
+from verus_gateway.address import Address, Addresses
+from verus_gateway.auth import Caller, Headers
 from verus_gateway.web.keys import ADDRESSES, AUTHENTICATOR
 
 
@@ -38,8 +38,11 @@ async def permitted(request: web.Request, scope: str, body: bytes = b"") -> Call
 
 def address_of(request: web.Request) -> Address:
     """Return where *request* comes from: its peer, or the client that a trusted proxy names."""
-    addresses = request.app[ADDRESSES]
+    return address_from(request.app[ADDRESSES], request.remote or "", request.headers)
+
+
+def address_from(addresses: Addresses, peer: str, headers: Headers) -> Address:
+    """Return where a request comes from that *peer* sent with *headers*."""
     if not addresses.proxied:
-        return addresses.client(request.remote or "")
-    values = request.headers.getall(addresses.header, ())
-    return addresses.client(request.remote or "", ",".join(values))
+        return addresses.client(peer)
+    return addresses.client(peer, ",".join(headers.getall(addresses.header, ())))

@@ -55,6 +55,26 @@ class Waiting(msgspec.Struct, frozen=True):
     miss: Miss
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """A request whose calls were looked at: charged, and answered where that needs no waiting.
+
+    Attributes:
+        visit: The request.
+        message: Its call, or its calls.
+        outcomes: What came of each of them.
+    """
+
+    visit: Visit
+    message: rpc.Member | list[rpc.Member]
+    outcomes: "list[Outcome | Waiting]"
+
+
+def look_at(visit: Visit, message: rpc.Member | list[rpc.Member]) -> Looked:
+    """Look at every call of a request, in order."""
+    members = message if isinstance(message, list) else [message]
+    return Looked(visit, message, [look(visit, member) for member in members])
+
+
 def look(visit: Visit, member: rpc.Member) -> Outcome | Waiting:
     """Charge one call, and answer it where that needs no waiting; what is answered is counted."""
     began = perf_counter()

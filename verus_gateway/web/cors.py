@@ -4,6 +4,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from aiohttp import hdrs, web
+from multidict import MultiMapping
 
 from verus_gateway.web.keys import LIMITS
 
@@ -28,7 +29,7 @@ _PREFLIGHT: Final = {
 async def preflight(request: web.Request) -> web.Response:
     """Say to a browser what a page may send; `allow` says whether this one may."""
     response = web.Response(status=204, headers={hdrs.ALLOW: "OPTIONS, POST"})
-    if allow(request, response, request.app[LIMITS].origins):
+    if allow(request.path, request.headers, response, request.app[LIMITS].origins):
         response.headers.update(_PREFLIGHT)
     return response
 
@@ -38,14 +39,25 @@ def is_for_pages(path: str) -> bool:
     return path in {"/", "/openrpc.json"} or path.startswith("/chain/")
 
 
-def allow(request: web.Request, response: web.StreamResponse, origins: AbstractSet[str]) -> bool:
-    """Add the CORS headers if the request's origin is one of *origins*; tell whether.
+def allow(
+    path: str,
+    headers: MultiMapping[str],
+    response: web.StreamResponse,
+    origins: AbstractSet[str],
+) -> bool:
+    """Add the CORS headers if a request's origin is one of *origins*; tell whether.
 
     Errors get them too: a page must be able to read what was wrong with its call.
+
+    Args:
+        path: Of the request.
+        headers: Of the request.
+        response: What it is answered.
+        origins: Whose pages may call.
     """
-    if not origins or not is_for_pages(request.path):
+    if not origins or not is_for_pages(path):
         return False
-    origin = request.headers.get(hdrs.ORIGIN)
+    origin = headers.get(hdrs.ORIGIN)
     if "*" in origins:
         allowed = "*"
     else:

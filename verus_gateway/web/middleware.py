@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from aiohttp import hdrs, web
+from multidict import MultiMapping
 
 from verus_gateway.errors import (
     BodyTooLarge,
@@ -44,8 +45,7 @@ _numbers: Final = itertools.count(1)
 @web.middleware
 async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, each response its headers, each failure a JSON-RPC body."""
-    given = request.headers.get("X-Request-ID", "")
-    id = given if _SANE_ID.fullmatch(given) else _new_id()
+    id = sane_id(request.headers) or new_id()
     request[REQUEST_ID] = id
     counts = request.app[COUNTS]
     counts.in_flight += 1
@@ -61,7 +61,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = refusal(InternalError("internal error", data={"incident": id}), status=500)
     finally:
         counts.in_flight -= 1
-    allow(request, response, request.app[LIMITS].origins)
+    allow(request.path, request.headers, response, request.app[LIMITS].origins)
     dressed(response, id)
     if request.app[DRAIN].draining:
         response.force_close()
@@ -74,11 +74,18 @@ def dressed(response: web.StreamResponse, id: str = "") -> web.StreamResponse:
     headers = response.headers
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
-    headers["X-Request-ID"] = id or _new_id()
+    headers["X-Request-ID"] = id or new_id()
     return response
 
 
-def _new_id() -> str:
+def sane_id(headers: MultiMapping[str]) -> str:
+    """Return the caller's own request id; nothing where there is none, or none that is sane."""
+    given = headers.get("X-Request-ID", "")
+    return given if _SANE_ID.fullmatch(given) else ""
+
+
+def new_id() -> str:
+    """Return a request id that this process has not given yet."""
     return f"{_PREFIX}-{next(_numbers):x}"
 
 

@@ -1,4 +1,4 @@
-"""aiohttp's server, with our own words for bytes that are no HTTP, and a bound on patience.
+"""aiohttp's server with an express lane, a bound on patience, and our own words for what is no HTTP.
 
 Such bytes never become a request, so no middleware sees them: aiohttp answers them in plain
 text, under its own name and version, and logs a traceback for each. Here they get the same
@@ -17,6 +17,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from verus_gateway import rpc
 from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
+from verus_gateway.web.calls import Looked
+from verus_gateway.web.express import LANE, Lane, owed
 from verus_gateway.web.keys import COUNTS
 from verus_gateway.web.middleware import SECURITY_HEADERS, dressed, worded
 from verus_gateway.web.refusal import refusal
@@ -37,18 +39,42 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Protocol(RequestHandler):
-    """One connection of a client."""
+    """One connection of a client; the `Line` that the lane sees.
 
-    __slots__ = ("_first_head", "_server", "_unread")
+    Args:
+        server: What it belongs to.
+        options: What aiohttp is told.
+    """
+
+    __slots__ = ("_first_head", "_lane", "_owed", "_server", "_unread", "head", "looked", "peer")
 
     def __init__(self, server: "Server", **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
         self._unread: asyncio.TimerHandle | None = None
+        self._lane = server.lane if self.keepalive_timeout > 0 else None
+        self._owed = 0
+        self.head = b""
+        self.looked: Looked | None = None
+        self.peer = ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way here, and the client reads what it is sent."""
+        waiter = self._waiter
+        return (
+            waiter is not None
+            and not waiter.done()
+            and not self._messages
+            and not self.writing_paused
+            and self._keepalive_handle is not None
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and give the first request's head its time."""
         super().connection_made(transport)
+        peer = self.peername
+        self.peer = str(peer[0] if isinstance(peer, tuple) else peer or "")
         self._first_head = self._loop.call_later(self._server.manners.head, self._no_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -57,6 +83,29 @@ class Protocol(RequestHandler):
         if self._unread is not None:
             self._unread.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Show what arrives to the lane, and hand over what it does not answer.
+
+        The lane must see requests from their first byte only. `_owed` is how many bytes the
+        request under way still lacks; once that cannot be told for sure (-1), the lane sees
+        nothing more of this connection.
+        """
+        lane, owed_now = self._lane, self._owed
+        if lane is not None and owed_now >= 0 and data:
+            if owed_now:
+                self._owed = max(owed_now - len(data), -1)
+            elif lane.take(self, data):
+                return
+            else:
+                self._owed = owed(data)
+        super().data_received(data)
+
+    def answer(self, data: bytes) -> None:
+        """Send a whole response, and count the connection as used."""
+        cast(asyncio.Transport, self.transport).write(data)
+        self._request_count += 1
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
 
     def pause_writing(self) -> None:
         """Give a client that does not read its time."""
@@ -117,6 +166,7 @@ class Server(web.Server):
 
     manners: Manners
     cut: "Tally[str]"
+    lane: Lane | None = None
 
     def __call__(self) -> Any:
         """Return the protocol of a new connection."""
@@ -148,7 +198,14 @@ class Runner(web.AppRunner):
         counts = self.app.get(COUNTS)
         made.manners = self._manners
         made.cut = Tally() if counts is None else counts.cut
+        made.lane = self.app.get(LANE)
         return made
+
+
+def line_of(request: web.Request) -> Protocol | None:
+    """Return the connection of *request*, None where another server than ours has it."""
+    protocol = request.protocol
+    return protocol if isinstance(protocol, Protocol) else None
 
 
 def _crowded() -> bytes:

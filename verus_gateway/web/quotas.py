@@ -40,6 +40,26 @@ def tell(
     headers[RATE_LIMIT] = _standing(quota.name, int(quota.left), window)
 
 
+def lines(limiter: Limiter, caller: Caller, address: str) -> bytes:
+    """Return what `tell` adds for a call that was not refused, as it is sent."""
+    quota = limiter.quota(caller, address)
+    if quota is None:
+        return b""
+    return _lines(
+        quota.name,
+        int(quota.burst),
+        math.ceil(quota.window),
+        int(quota.left),
+        math.ceil(quota.full_in),
+    )
+
+
+@lru_cache(4096)
+def _lines(name: str, burst: int, window: int, left: int, full_in: int) -> bytes:
+    policy, standing = _policy(name, burst, window), _standing(name, left, full_in)
+    return f"{POLICY}: {policy}\r\n{RATE_LIMIT}: {standing}\r\n".encode()
+
+
 @lru_cache(64)
 def _policy(name: str, burst: int, seconds: int) -> str:
     return f'"{name}";q={burst};w={seconds}'
