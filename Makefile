@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+SECONDS ?= 600
 MEMBERS := $(wildcard plugins/*/pyproject.toml)
 EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-containers check bench docs format lock clean
+.PHONY: help demo setup test test-containers soak faults check bench docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,12 @@ check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs
 bench: ## say what is measured so far
 	@echo "There is no benchmark yet: the figures of this gateway beside its peers' come with the work on speed."
 
+
+soak: $(VENV)/.setup-dev ## run a random history of faults for SECONDS (600) and check its invariants
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/histories --no-cov -q -s
+
+faults: $(VENV)/.setup-dev ## inject every fault and write what came of it into docs/reliability.md
+	FAULT_TABLE=docs/reliability.md $(BIN)/python -m pytest tests -m fault --no-cov -q
 
 docs: $(VENV)/.setup-dev ## write the generated pages and build the documentation into .site
 	$(BIN)/python docs/generate.py

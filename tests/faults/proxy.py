@@ -81,6 +81,8 @@ class Proxy:
         self.port = 0
         self.connections: list[Connection] = []
         self.made = 0
+        self.overhear: Callable[[bytes], object] = len
+        """Told what clients say."""
         self._random = random.Random(seed)  # noqa: S311  the jitter of a test is to be repeatable
         self._toxics: dict[Direction, Toxic] = {}
         self._chosen: Callable[[int], bool] = lambda _: True
@@ -174,6 +176,7 @@ class Proxy:
         while data := await source.read(CHUNK):
             if direction == "up":
                 connection.heard += data
+                self.overhear(data)
             if not await self._passes(connection, direction, data, sink):
                 return
         toxic = connection.toxics.get(direction, Toxic())

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,11 @@ class Process:
     def events(self, event: str) -> list[dict[str, Any]]:
         """Return the log lines that tell of *event*."""
         lines = [msgspec.json.decode(line) for line in self.lines if line.startswith("{")]
-        return [line for line in lines if line["event"] == event]
+        return [
+            line | {"at": datetime.fromisoformat(line["time"]).timestamp()}
+            for line in lines
+            if line["event"] == event
+        ]
 
     async def _read(self, said: "asyncio.Future[str]") -> None:
         assert self._process is not None
@@ -213,8 +218,9 @@ port = 0
 {server}
 [security]
 mode = "development"
+{security}
 [auth]
-anonymous_scopes = ["public", "read", "broadcast"]
+anonymous_scopes = {anonymous}
 {more}
 """
 
@@ -223,7 +229,7 @@ anonymous_scopes = ["public", "read", "broadcast"]
 async def world(folder: Path, **wanted: Any) -> AsyncIterator[World]:
     """Run everything.
 
-    *wanted* may hold ``settings`` and ``options`` of the simulator, ``verus``, ``server`` and ``more`` lines of
+    *wanted* may hold ``settings`` and ``options`` of the simulator, ``verus``, ``server``, ``security`` and ``more`` lines of
     the configuration, ``environment`` and ``before`` of the process, ``starts`` (False where
     the test starts the gateway itself) and ``waits`` (False where it will not be well).
     """
@@ -237,7 +243,8 @@ async def world(folder: Path, **wanted: Any) -> AsyncIterator[World]:
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client,
     ):
         config = folder / "gateway.toml"
-        texts = {name: wanted.get(name, "") for name in ("verus", "server", "more")}
+        texts = {name: wanted.get(name, "") for name in ("verus", "server", "security", "more")}
+        texts["anonymous"] = wanted.get("anonymous", '["public", "read", "broadcast"]')
         url = wanted.get("url", line.url)
         config.write_text(CONFIG.format(url=url, password=secret, **texts))
         gateway = Process(config, wanted.get("environment"), wanted.get("before"))
