@@ -11,6 +11,7 @@ Nothing but Python's own library is needed, 3.9 or later, on Linux, macOS or Win
 from __future__ import annotations  # for Python 3.9, which many servers have
 
 import argparse
+import base64
 import hashlib
 import os
 import re
@@ -56,6 +57,7 @@ def random_secret() -> str:
 SECRETS: dict[str, Callable[[], str]] = {
     "verusd-password": random_secret,
     "redis-password": random_secret,
+    "admin-password": random_secret,
     "grafana-admin-password": random_secret,
 }
 """What is made up here. Others are told (the alert addresses) or follow from one of these."""
@@ -181,6 +183,7 @@ def make(plan: Plan) -> None:
     write_secret(
         plan.secrets / "redis-users.acl", lambda: sealed, anew="redis-password" in plan.rotate
     )
+    write_hash(plan)
     for name, address in (("webhook", plan.webhook), ("watchdog", plan.watchdog)):
         file = plan.secrets / f"alert-{name}-url"
         write_secret(file, partial(str, address or NOWHERE), anew=bool(address))
@@ -188,8 +191,22 @@ def make(plan: Plan) -> None:
             say(f"warning: nobody is told of alerts: run again with --alert-{name} https://...")
     plan.configs.mkdir(parents=True, exist_ok=True)
     write(plan.configs / "gateway.toml", gateway(plan))
+    tokens = (CONFIGS / "stack" / "tokens.toml").read_text("utf-8")
+    write(plan.configs / "tokens.toml", tokens.replace("rpc.example.org", plan.domain))
     write(plan.configs / "endpoint.json", endpoint(plan))
     write(plan.environment, environment(plan))
+
+
+def write_hash(plan: Plan) -> None:
+    """Write the hash of the operators' password, in the form of "verus-gateway admin"."""
+    password = (plan.secrets / "admin-password").read_bytes()
+    salt = secrets.token_bytes(16)
+    key = hashlib.scrypt(password, salt=salt, n=2**15, r=8, p=3, maxmem=2**26, dklen=32)
+    salt_text, key_text = (
+        base64.urlsafe_b64encode(each).decode().rstrip("=") for each in (salt, key)
+    )
+    invent = partial(str, f"scrypt:15:8:3:{salt_text}:{key_text}")
+    write_secret(plan.secrets / "admin-password-hash", invent, anew="admin-password" in plan.rotate)
 
 
 def write_secret(file: Path, invent: Callable[[], str], *, anew: bool) -> None:
@@ -201,11 +218,12 @@ def write_secret(file: Path, invent: Callable[[], str], *, anew: bool) -> None:
     if file.exists() and not anew:
         say(f"kept     {file}")
         return
-    fresh = file.with_name(f".{file.name}.new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(invent(), encoding="utf-8")
-    fresh.chmod(0o444)
-    fresh.replace(file)
+    # In place: a container that has it mounted sees the change. Another file under its name would
+    # be seen only by a container that is made anew.
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(invent(), encoding="utf-8")
+    file.chmod(0o444)
     say(f"made     {file}")
 
 
@@ -299,10 +317,17 @@ def faults(folder: Path, configs: Path, environment_file: Path) -> list[str]:
         return [f"{folder} is missing: run auto-config.py --domain YOUR.DOMAIN"]
     if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
         found.append(f"{folder} is open to others: chmod 700 {folder}")
-    names = (*SECRETS, "redis-users.acl", "alert-webhook-url", "alert-watchdog-url")
+    names = (
+        *SECRETS,
+        "admin-password-hash",
+        "redis-users.acl",
+        "alert-webhook-url",
+        "alert-watchdog-url",
+    )
     for name in names:
         found += secret_faults(folder / name)
-    written = (environment_file, configs / "gateway.toml", configs / "endpoint.json")
+    names = ("gateway.toml", "tokens.toml", "endpoint.json")
+    written = (environment_file, *(configs / name for name in names))
     found += [
         f"{file} is missing: run auto-config.py again" for file in written if not file.is_file()
     ]

@@ -298,6 +298,84 @@ ACCESS: Final = (
     ),
 )
 
+LIMITS: Final = (
+    Panel(
+        title="Refused by a limit",
+        about="By rate class and by what was exceeded: rate, concurrency, or the load of all.",
+        unit="reqps",
+        series={
+            "{{rate_class}} {{bound}}": _rate(
+                "verus_gateway_refused_total", "rate_class, bound", ""
+            )
+        },
+    ),
+    Panel(
+        title="Near their limit",
+        about="Callers and addresses that have used most of their allowance.",
+        unit="short",
+        series={"{{kind}}": "sum by (kind) (verus_gateway_near_limit)"},
+    ),
+    Panel(
+        title="Callers remembered",
+        about="Buckets in use; they are dropped for room at [rate_limit] max_buckets.",
+        unit="short",
+        series={"{{kind}}": "sum by (kind) (verus_gateway_buckets)"},
+    ),
+    Panel(
+        title="Calls inside",
+        about="Calls that wait for an answer, of [rate_limit] max_concurrent for each instance.",
+        unit="short",
+        series={"{{instance}}": "verus_gateway_calls_inside"},
+    ),
+    Panel(
+        title="Tokens refused",
+        about="By what was wrong with them. expired is a client that does not renew.",
+        unit="reqps",
+        series={"{{flaw}}": _rate("verus_gateway_tokens_refused_total", "flaw", "")},
+    ),
+    Panel(
+        title="Token service",
+        about="Tokens given and taken back, requests refused and turned away.",
+        unit="reqps",
+        series={
+            "given": "rate(verus_gateway_issuer_tokens_issued_total[$__rate_interval])",
+            "taken back": "rate(verus_gateway_issuer_tokens_revoked_total[$__rate_interval])",
+            "refused": "rate(verus_gateway_issuer_refusals_total[$__rate_interval])",
+            "throttled": "rate(verus_gateway_issuer_throttled_total[$__rate_interval])",
+        },
+    ),
+)
+
+REDIS: Final = (
+    Panel(
+        title="Redis",
+        about="1 while an instance may ask Redis. 0: it goes on alone.",
+        unit="short",
+        series={"{{instance}}": "verus_gateway_redis_up"},
+    ),
+    Panel(
+        title="Looks in Redis",
+        about="hit is an answer that another instance fetched; away and alone say Redis is not there.",
+        unit="reqps",
+        series={"{{outcome}}": _rate("verus_gateway_redis_looks_total", "outcome", "")},
+    ),
+    Panel(
+        title="Faults of Redis",
+        about="By cause. noauth and noperm are faults of the configuration.",
+        unit="reqps",
+        series={"{{cause}}": _rate("verus_gateway_redis_faults_total", "cause", "")},
+    ),
+    Panel(
+        title="Writes to Redis",
+        about="Taken, and not made because Redis was slow or away.",
+        unit="reqps",
+        series={
+            "taken": "sum (rate(verus_gateway_redis_writes_total[$__rate_interval]))",
+            "dropped": "sum (rate(verus_gateway_redis_writes_dropped_total[$__rate_interval]))",
+        },
+    ),
+)
+
 INSTANCES: Final = (
     Panel(
         title="HTTP requests in flight",
@@ -342,8 +420,8 @@ DASHBOARDS: Final = {
     "overview": ("Overview", OVERVIEW),
     "daemon": ("Daemon and breaker", DAEMON),
     "methods": ("Methods", METHODS),
-    "cache": ("Cache", CACHE),
-    "access": ("Access and limits", ACCESS),
+    "cache": ("Cache", CACHE + REDIS),
+    "access": ("Access and limits", ACCESS + LIMITS),
     "instances": ("Instances", INSTANCES),
 }
 

@@ -20,7 +20,7 @@ compose() {
   "${words[@]}" --env-file "${ENV_FILE}" -f "${compose_folder}/docker-compose.yml" ${COMPOSE_MORE:+-f "${COMPOSE_MORE}"} "$@"
 }
 # Services whose folder is worth keeping, in their own users' hands.
-kept_volumes() { printf '%s\n' "redis /data" "caddy /data"; }
+kept_volumes() { printf '%s\n' "redis /data" "caddy /data" "token-service /var/lib/verus-gateway"; }
 need_passphrase() {
   command -v gpg >/dev/null || die "gpg is needed (Debian: apt install gnupg)"
   [ -s "$1" ] || die "no passphrase in $1: make one with openssl rand -hex 32 >$1, and keep it elsewhere"

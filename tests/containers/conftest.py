@@ -44,7 +44,18 @@ def running(engine: Engine, images: Images) -> Iterator[Engine]:
     """Return the engine, running, with no way out of its network."""
     del images
     with engine.running("run"):
+        forget(engine)
         yield engine
+        forget(engine)
+
+
+def forget(engine: Engine) -> None:
+    """Remove what a run that was cut off may have left in the engine's data folder."""
+    left = engine.docker("ps", "--all", "--quiet").stdout.split()
+    if left:
+        engine.docker("rm", "--force", "--volumes", *left)
+    engine.docker("network", "prune", "--force")
+    engine.docker("volume", "prune", "--force")
 
 
 class Stack:

@@ -57,7 +57,7 @@ class Engine:
     """
 
     def __init__(self, compose: str) -> None:
-        self._compose = compose
+        self.compose_program = compose
         self._process: subprocess.Popen[bytes] | None = None
         self._log = CACHE / "dockerd.log"
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,9 @@ class Engine:
     ) -> "subprocess.CompletedProcess[str]":
         """Run Compose on *files*; *more* is added to its environment."""
         named = [word for file in files for word in ("-f", str(file))]
-        return self._run([self._compose, *named, *words], check=check, seconds=seconds, more=more)
+        return self._run(
+            [self.compose_program, *named, *words], check=check, seconds=seconds, more=more
+        )
 
     def inside(
         self, *words: str, check: bool = True, seconds: float = 60

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from containers.conftest import COMPOSE, DOMAIN, Stack, curl, until
 from containers.engine import Engine
-from containers.images import HERE
+from containers.images import HERE, ROOT
 
 CALL = '{"jsonrpc":"2.0","id":7,"method":"%s","params":[]}'
 
@@ -171,6 +171,39 @@ def test_a_secret_can_be_read_where_it_is_needed_and_nowhere_else(
         assert password not in msgspec.json.encode(stack.inspect(each)).decode()
 
 
+def test_a_client_gets_a_token_and_a_breaker_is_seen_and_reset_with_it(stack: Stack) -> None:
+    made = stack.execute(
+        *("token-service", "verus-gateway", "client", "add"),
+        *("--config", "/etc/verus-gateway/tokens.toml", "--scopes", "admin", "--", "operator"),
+    )
+    secret = re.findall(r"client_secret\s+(\S+)", made)[0]
+    given = curl(
+        *(stack.engine, f"https://{DOMAIN}/oauth/token", "-u", f"operator:{secret}"),
+        *("-d", "grant_type=client_credentials&scope=admin"),
+    )
+    bearer = f"Authorization: Bearer {msgspec.json.decode(given)['access_token']}"
+    operators = "http://127.0.0.1:8090/admin/circuit-breaker"
+
+    def state() -> str:
+        said = curl(stack.engine, f"{operators}/status", "-H", bearer)
+        return str(msgspec.json.decode(said).get("state", said))
+
+    until("its key is known and the breaker closed", lambda: state() == "closed", 30)
+    stack.compose("stop", "verus-daemon")
+    for _ in range(8):
+        call(stack, "getmininginfo")
+    until("the breaker is open", lambda: state() == "open", 30)
+    stack.compose("start", "verus-daemon")
+    reset = curl(
+        *(stack.engine, f"{operators}/reset", "-H", bearer, "-X", "POST"),
+        *("-H", "content-type: application/json", "-d", '{"reason":"verusd is back"}'),
+    )
+    assert '"closed"' in reset, reset
+    until("calls pass", lambda: health(stack)["status"] == "healthy", 30)
+    stranger = curl(stack.engine, f"{operators}/status", "-o", "/dev/null", "-w", "%{http_code}")
+    assert stranger == "401"
+
+
 def test_scaling_up_and_down_under_load_loses_nothing(stack: Stack) -> None:
     calling = load(stack, 40, 60)
     for number in (3, 5, 2):
@@ -190,6 +223,33 @@ def test_prometheus_finds_every_instance(stack: Stack) -> None:
         return int(query(stack, 'sum(up{job="verus-gateway"})') or 0)
 
     until("two instances are scraped", lambda: up() == 2, 60)
+
+
+def test_every_panel_of_every_dashboard_has_data(stack: Stack) -> None:
+    """Those of faults may be empty where there was none: their metrics are counted up on demand."""
+    may_be_empty = re.compile(
+        r"-3200[234]|40[13]|unknown|refused|_errors_total|degraded|near_limit|redis_faults|flaw"
+    )
+    panels = {
+        target["expr"]: panel["title"]
+        for file in sorted((ROOT / "configs/grafana/dashboards").glob("*.json"))
+        for panel in msgspec.json.decode(file.read_bytes())["panels"]
+        for target in panel["targets"]
+    }
+
+    def empty() -> dict[str, str]:
+        return {
+            title: expression
+            for expression, title in panels.items()
+            if not may_be_empty.search(expression)
+            and not query(
+                stack, expression.replace("$__rate_interval", "1m").replace("$chain", ".*")
+            )
+        }
+
+    calling = load(stack, 45, 20)
+    until("every panel has data", lambda: not empty(), 90)
+    counted(calling)
 
 
 def query(stack: Stack, expression: str) -> str:

@@ -47,6 +47,42 @@ NOT_RUN = {
     ".venv/bin/pip install --no-deps --no-build-isolation -e ../shop-example": (
         "changes what is installed"
     ),
+    **dict.fromkeys(
+        (
+            "compose/scripts/docker-build.sh",
+            "compose/scripts/docker-build.sh gateway",
+            "compose/scripts/docker-security.sh",
+            "docker compose -f compose/docker-compose.yml -f compose/docker-compose.monitoring.yml up -d",
+            "docker compose -f compose/docker-compose.yml ps",
+            "docker compose -f compose/docker-compose.yml exec token-service verus-gateway client add --config /etc/verus-gateway/tokens.toml --scopes public read wallet-build -- shop",
+            "docker compose -f compose/docker-compose.yml up -d --no-recreate --scale verus-rpc-server=3",
+            "docker compose -f compose/docker-compose.verus-test.yml up -d --wait",
+            "docker compose -f compose/docker-compose.verus-test.yml stop verus-daemon-test",
+            "docker compose -f compose/docker-compose.verus-test.yml down",
+            "docker tag verus-gateway:latest verus-gateway:before",
+            "docker compose -f compose/docker-compose.yml run --rm --no-deps verus-rpc-server check --config /etc/verus-gateway/gateway.toml",
+            "docker compose -f compose/docker-compose.yml up -d --no-recreate --scale verus-rpc-server=4",
+            "docker compose -f compose/docker-compose.yml up -d --scale verus-rpc-server=2",
+            "GATEWAY_IMAGE=verus-gateway:before docker compose -f compose/docker-compose.yml up -d --scale verus-rpc-server=2",
+            "docker compose -f compose/docker-compose.yml restart verus-daemon",
+            "docker compose -f compose/docker-compose.yml exec token-service verus-gateway tokens rotate-key --config /etc/verus-gateway/tokens.toml",
+            "docker compose -f compose/docker-compose.yml down",
+            "compose/scripts/backup.sh --passphrase-file ~/backup-passphrase",
+            "compose/scripts/restore.sh --passphrase-file ~/backup-passphrase --list FILE.backup",
+            "compose/scripts/restore.sh --passphrase-file ~/backup-passphrase FILE.backup",
+        ),
+        "needs a container engine; make test-containers does what it does",
+    ),
+    "python3 compose/scripts/auto-config.py --domain rpc.example.org --alert-webhook https://alerts.example.org/hook --non-interactive": "writes into the checkout; tests/operate runs it in folders of its own",
+    "python3 compose/scripts/auto-config.py --check": "looks at what the line before wrote; tests/operate runs both",
+    "python3 compose/scripts/auto-config.py --domain rpc.example.org --rotate verusd-password --non-interactive": "writes into the checkout; tests/operate rotates",
+    "compose/scripts/verus-bootstrap.sh": "downloads 24 GB; its own tests run it on a small archive",
+    "compose/scripts/verus-bootstrap.sh --verify": "needs a synced verusd",
+    "openssl rand -hex 32 > ~/backup-passphrase": "is not ours",
+    "curl https://rpc.example.org/health": "is an example's name",
+    "ssh -L 3000:127.0.0.1:3000 -L 8090:127.0.0.1:8090 rpc.example.org": "is an example's name",
+    "kubectl -n verus-gateway create secret generic verus-gateway --from-file=compose/secrets/verusd-password --from-file=compose/secrets/redis-password --from-file=compose/secrets/admin-password-hash": "needs a cluster",
+    "kubectl apply -f compose/kubernetes/gateway.yaml": "needs a cluster; tests/operate validates the file",
 }
 
 
@@ -115,7 +151,7 @@ def first(command: str) -> str:
 def terminates(command: str) -> bool:
     """Tell whether a command is the program's own and ends by itself."""
     words = shlex.split(command)
-    ends = words[1] in {"--help", "--version", "check", "methods", "new-plugin"}
+    ends = len(words) > 1 and words[1] in {"--help", "--version", "check", "methods", "new-plugin"}
     return words[0].endswith("verus-gateway") and ends and command not in NOT_RUN
 
 

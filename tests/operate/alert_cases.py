@@ -154,6 +154,24 @@ CASES: Final[dict[tuple[str, str], Case]] = {
             ),
         ),
         (
+            "RedisDown",
+            Case(
+                "ticket",
+                "5m",
+                {'verus_gateway_redis_up{instance="a"}': "0x9"},
+                {'verus_gateway_redis_up{instance="a"}': "0 1x9"},
+            ),
+        ),
+        (
+            "IssuerUnknown",
+            Case(
+                "ticket",
+                "8m",
+                {'verus_gateway_token_keys{instance="a"}': "0x9"},
+                {'verus_gateway_token_keys{instance="a"}': "1x9"},
+            ),
+        ),
+        (
             "TokenServiceDown",
             Case(
                 "page", "5m", {'up{job="token-service"}': "0x9"}, {'up{job="token-service"}': "1x9"}

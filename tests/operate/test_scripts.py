@@ -14,7 +14,7 @@ from operate.compose_files import COMPOSE, ROOT
 from operate.test_images import ran
 from tree_sitter import Language, Node, Parser
 
-from verus_gateway import config
+from verus_gateway import config, passwords
 
 SCRIPTS = COMPOSE / "scripts"
 Configure = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -124,6 +124,11 @@ def test_the_gateway_would_start_with_what_it_wrote(
 
     loaded = config.load(file, {})
 
+    password = (tmp_path / "secrets" / "admin-password").read_text("utf-8")
+    hash = (tmp_path / "secrets" / "admin-password-hash").read_text("utf-8")
+    tokens = config.load_token_service(tmp_path / "config" / "tokens.toml", {})
+    assert passwords.read(hash).fits(password)
+    assert loaded.auth.issuer == tokens.token_service.issuer == "https://rpc.example.org"
     assert loaded.verus.chain == chain
     assert loaded.verus.rpc_url == f"http://verus-daemon:{port}"
     assert loaded.verus.rpc_password_file.endswith("verusd-password")

@@ -104,9 +104,12 @@ class _OneAddress(AbstractResolver):
 class Front:
     """Caddy, running: its client, its names, and where it listens."""
 
-    def __init__(self, port: int, inner: int, names: Names, client: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, port: int, inner: int, admin: int, names: Names, client: aiohttp.ClientSession
+    ) -> None:
         self.port = port
         self.inner = inner
+        self.admin = admin
         self.names = names
         self.client = client
 
@@ -130,13 +133,15 @@ async def fronting(folder: Path, gateway_port: int, addresses: list[str]) -> Asy
     loop = asyncio.get_running_loop()
     transport, names = await loop.create_datagram_endpoint(Names, local_addr=("127.0.0.1", 0))
     names.addresses["verus-rpc-server"] = addresses
-    plain, port, inner = free_port(), free_port(), free_port()
+    plain, port, inner, admin = (free_port() for _ in range(4))
     settings = {
         "DOMAIN": DOMAIN,
         "TLS": "internal",
         "CADDY_HTTP_PORT": plain,
         "CADDY_HTTPS_PORT": port,
         "CADDY_INNER_PORT": inner,
+        "CADDY_ADMIN_PORT": admin,
+        "GATEWAY_ADMIN_PORT": gateway_port,
         "CADDY_RESOLVER": f"127.0.0.1:{transport.get_extra_info('sockname')[1]}",
         "GATEWAY_PORT": gateway_port,
         "TOKEN_PORT": gateway_port,
@@ -149,7 +154,7 @@ async def fronting(folder: Path, gateway_port: int, addresses: list[str]) -> Asy
     connector = aiohttp.TCPConnector(ssl=trusting, resolver=_OneAddress(), limit=0)
     try:
         async with aiohttp.ClientSession(connector=connector) as client:
-            front = Front(port, inner, names, client)
+            front = Front(port, inner, admin, names, client)
             await _ready(front, process, folder / "caddy.log")
             yield front
     finally:

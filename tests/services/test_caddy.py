@@ -183,3 +183,16 @@ async def test_its_own_metrics_are_on_an_inner_port_only(site: Site) -> None:
 
     assert "caddy_http_requests_total" in text
     assert DOMAIN in site.front.url
+
+
+async def test_the_operators_port_shows_their_page_and_stays_with_one_instance(site: Site) -> None:
+    for path in ("/admin/login", "/admin/login", "/admin", "/"):
+        async with site.front.client.get(f"http://127.0.0.1:{site.front.admin}{path}") as answer:
+            await answer.read()
+    async with site.front.client.post(
+        f"http://127.0.0.1:{site.front.admin}/", data=b"{}"
+    ) as answer:
+        await answer.read()
+
+    asked = [service.paths for service in site.gateways if service.paths]
+    assert asked == [["/admin/login", "/admin/login", "/admin", "/admin", "/admin"]]

@@ -1,0 +1,50 @@
+"""The image of verusd, with a release that has the shape of a real one and does nothing."""
+
+from pathlib import Path
+
+from containers.conftest import until
+from containers.engine import Engine
+from containers.images import Images
+
+PASSWORD = "a-password-made-for-this-test"
+
+
+def test_a_release_with_another_hash_builds_no_image(images: Images) -> None:
+    assert "is not the release that was pinned" in images.refused
+
+
+def test_verusd_runs_in_the_foreground_without_root_and_ends_when_told(
+    running: Engine, tmp_path: Path
+) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    (tmp_path / "verusd-password").write_text(PASSWORD)
+    (tmp_path / "verusd.conf").write_text("server=1\ndisablewallet=1\n")
+    fill = "for n in sapling-spend sapling-output sprout-groth16; do echo x >$HOME/.zcash-params/$n.params; done"
+    volumes = (
+        *("-v", "vg-test-data:/var/lib/verus/.komodo"),
+        *("-v", "vg-test-params:/var/lib/verus/.zcash-params"),
+        *("-v", f"{tmp_path}/verusd-password:/run/secrets/verusd-password:ro"),
+        *("-v", f"{tmp_path}/verusd.conf:/etc/verus/verusd.conf:ro"),
+    )
+    hard = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--init")
+    running.docker(
+        *("run", "--rm", *hard, *volumes, "--entrypoint", "bash", "verus-daemon:latest", "-c", fill)
+    )
+
+    id = running.docker("run", "-d", *hard, *volumes, "verus-daemon:latest").stdout.strip()
+    try:
+        until("it started", lambda: "verusd -printtoconsole" in running.docker("logs", id).stdout)
+        conf = running.docker("exec", id, "cat", "/var/lib/verus/.komodo/VRSC/VRSC.conf").stdout
+        health = running.docker("exec", id, "verus-health").stdout
+        who = running.docker("exec", id, "id", "-u").stdout
+        running.docker("stop", "--time", "20", id)
+        ended = running.docker("inspect", "--format", "{{.State.ExitCode}}", id).stdout.strip()
+    finally:
+        running.docker("rm", "--force", "--volumes", id, check=False)
+        running.docker("volume", "rm", "vg-test-data", "vg-test-params", check=False)
+
+    assert f"rpcpassword={PASSWORD}" in conf
+    assert "in step at 200, 8 peers" in health
+    assert who == "10002\n"
+    assert ended == "143", "by the signal, at once, not killed"
