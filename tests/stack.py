@@ -33,7 +33,7 @@ from verus_gateway.registry import Registry, Row
 from verus_gateway.simulator import Settings, Simulator
 from verus_gateway.web.protocol import Runner
 
-UNLIMITED = RateLimitConfig(enabled=False)
+UNLIMITED = RateLimitConfig(enabled=False, max_concurrent=10_000)
 PASSWORD = "a-password-made-up-for-tests"
 
 
