@@ -22,6 +22,9 @@ TYPE: Final = "at+jwt"
 TYPES: Final = frozenset({TYPE, f"application/{TYPE}"})
 LONGEST: Final = 8_192
 """Characters of a token."""
+MOST_OPENED: Final = 64
+"""Arrays and objects of a header, claims or a list: how deep a parser goes differs with Python's
+version, so this is counted before one is asked."""
 SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}")
 """One word of a scope (RFC 6749 section 3.3)."""
 
@@ -187,6 +190,8 @@ def _check(claims: Claims, rules: Rules, now: float) -> None:
 
 
 def _decoded(text: bytes, kind: Any, flaw: Flaw) -> Any:
+    if text.count(b"[") + text.count(b"{") > MOST_OPENED:
+        raise BadToken(flaw)
     try:
         rpc.refuse_duplicate_keys(text)
         return msgspec.json.decode(text, type=kind)
