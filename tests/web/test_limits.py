@@ -146,6 +146,16 @@ async def test_health_and_metrics_are_answered_to_who_is_over_the_limit(start: S
     assert 'verus_gateway_buckets{kind="stranger"} 1' in text
 
 
+async def test_the_document_costs_as_a_call_does(start: StartStack) -> None:
+    stack = await start(rates=rates(burst=2))
+
+    replies = [await stack.get("/openrpc.json") for _ in range(3)]
+
+    assert [reply.status for reply in replies] == [200, 200, 429]
+    assert replies[2].body["error"]["code"] == -32003
+    assert int(replies[2].headers["Retry-After"]) > 1
+
+
 async def test_without_limits_nobody_is_charged_or_told(start: StartStack) -> None:
     stack = await start(rates=rates(burst=1, enabled=False))
 
