@@ -1,14 +1,12 @@
 """A page in a real Chromium, from an origin of its own."""
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Page, async_playwright
+from chromium import chromium
+from playwright.async_api import Page
 from stack import StartStack
 
 from verus_gateway.config import SecurityConfig
@@ -22,37 +20,21 @@ async ([url, type]) => {
   } catch (error) { return ['refused', error.name]; }
 }
 """
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture
 async def page() -> AsyncIterator[tuple[Page, str]]:
     """Yield a page and the origin it was loaded from."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("NO CHROMIUM HERE: pages in a browser are not tested")
     app = web.Application()
     app.router.add_get("/", _empty_page)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    with tempfile.TemporaryDirectory() as profile:
-        async with async_playwright() as playwright:
-            context = await playwright.chromium.launch_persistent_context(
-                Path(profile), executable_path=chromium, headless=True, args=FLAGS
-            )
-            opened = await context.new_page()
-            await opened.goto(origin)
-            yield opened, origin
-            await context.close()
+    async with chromium() as browser:
+        opened = await browser.new_page()
+        await opened.goto(origin)
+        yield opened, origin
     await runner.cleanup()
 
 

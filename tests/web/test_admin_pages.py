@@ -1,6 +1,7 @@
 """The page for a browser: signing in, looking, resetting, signing out."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from operators import ADMIN, PASSWORD, Operator, audited, operator
 from stack import Stack, StartStack, simulated, until
 
-from verus_gateway.config import AdminConfig, BreakerConfig, Secret, SecurityConfig
+from verus_gateway.config import AdminConfig, BreakerConfig, RateLimitConfig, Secret, SecurityConfig
+from verus_gateway.config.tree import AnonymousClass
 from verus_gateway.errors import ConfigError
 from verus_gateway.web.admin import view
 
@@ -215,6 +217,21 @@ async def test_the_figures_of_calls_come_from_all_sources(stack: Stack, ada: Ope
     assert count.seconds is not None
     assert uses["getinfo"].seconds is None
     assert "90 methods" not in (await ada.get()).text or len(uses) == 90
+
+
+async def test_callers_near_their_limits_are_shown(start: StartStack) -> None:
+    class_ = AnonymousClass(rate=0.01, burst=4)
+    stack = await start(admin=ADMIN, rates=RateLimitConfig(anonymous=class_))
+    async with operator(stack.url) as ada:
+        await ada.sign_in()
+        nobody = await ada.get()
+        for _ in range(3):
+            await stack.call("getblockcount")
+
+        near = await ada.get()
+
+    assert "Nobody has used half of an allowance." in nobody.text
+    assert re.search(r'<th scope="row">127.0.0.1</th><td class="figure">7\d %', near.text)
 
 
 async def test_a_listener_of_its_own_has_the_page_and_the_public_one_has_not(
