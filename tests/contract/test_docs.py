@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 from urllib.request import urlopen
@@ -300,12 +301,15 @@ def demo() -> Iterator[tuple[int, int]]:
 
 
 def free_ports() -> tuple[int, int, int]:
-    """Return three ports that are free; the one after the last is free too."""
+    """Return three ports that can be listened on; the one after the last can be too."""
     while True:
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            for each in (one, two, three):
+        with ExitStack() as stack:
+            held = [stack.enter_context(socket.socket()) for _ in range(4)]
+            for each in held[:3]:
                 each.bind(("127.0.0.1", 0))
-            first, second, last = (int(each.getsockname()[1]) for each in (one, two, three))
-            with socket.socket() as after:
-                if last + 1 not in {first, second} and after.connect_ex(("127.0.0.1", last + 1)):
-                    return first, second, last
+            first, second, last = (int(each.getsockname()[1]) for each in held[:3])
+            try:
+                held[3].bind(("127.0.0.1", last + 1))
+            except OSError:
+                continue
+            return first, second, last
