@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -24,7 +24,7 @@ from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
 from verus_gateway.revocations import Revocations
-from verus_gateway.shared.port import Shared
+from verus_gateway.shared.port import shared_by
 from verus_gateway.shelf import MemoryShelf, Shelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
@@ -68,9 +68,11 @@ class Gateway:
         self.watchdog = Watchdog(suspects=methods.modules())
         self.counts = HttpCounts()
         self.express = False
-        self.shelf = MemoryShelf()
+        self.store = shared_by(config.cache)
+        shelf: Callable[[], Shelf] = self.store.shelf if self.store else MemoryShelf
+        self.shelf = shelf()
         # Of their own: salts come with each call and must not push out what lasts longer.
-        self.salts: Shelf = MemoryShelf()
+        self.salts = shelf()
         revocations = Revocations(self.shelf)
         self.token_service: TokenService | None = None
         if config.token_service.embedded:
@@ -85,7 +87,6 @@ class Gateway:
         settings = {config.verus.chain: config.verus, **config.chains}
         self.discovery = Discovery([row.method for row in methods], list(settings))
         room = config.cache.max_size // len(settings)
-        self.store = _store(config)
         self.chains = {
             name: Chain(
                 name,
@@ -104,7 +105,7 @@ class Gateway:
         self.office = furnish(
             config.admin,
             self.desk,
-            Shelves(sessions=MemoryShelf(), attempts=MemoryShelf()),
+            Shelves(sessions=shelf(), attempts=shelf()),
             secure=config.security.mode == "production",
         )
         self.metrics = Metrics(
@@ -220,6 +221,7 @@ class Gateway:
             [name for name, verus in settings.items() if verus.circuit_breaker.shared],
             self.limiter,
             self.access.revocations,
+            revoked=self.store.revoked,
         )
 
     def _announcer(self, secret: Secret) -> internal.Announcer:
@@ -264,14 +266,6 @@ def load(config: Config) -> Gateway:
         PluginError: a plugin is broken.
     """
     return Gateway(config, registry.load(registry.installed(), config.security.wallet_methods))
-
-
-def _store(config: Config) -> Shared | None:
-    if not config.cache.redis_url:
-        return None
-    from verus_gateway.shared.store import Store  # noqa: PLC0415  one instance loads no redis
-
-    return Store(config.cache)
 
 
 def _tasks() -> int:

@@ -15,6 +15,7 @@ from verus_gateway.issuer import clients, keyring
 from verus_gateway.issuing import TokenService
 from verus_gateway.revocations import Revocations
 from verus_gateway.serve import serve, warn_of
+from verus_gateway.shared.port import shared_by
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.web.keys import Drain
 
@@ -73,7 +74,9 @@ def _tokens(arguments: argparse.Namespace, run_loop: Run) -> int:
     settings = _loaded(arguments)
     if arguments.action == "rotate-key":
         return _rotate_key(settings.token_service, compromised=arguments.compromised)
-    service = TokenService(settings, Revocations(MemoryShelf()), Drain())
+    shared = shared_by(settings.cache)
+    revocations = Revocations(shared.shelf() if shared else MemoryShelf())
+    service = TokenService(settings, revocations, Drain(), shared)
     table = settings.token_service
     listener = msgspec.structs.replace(settings.server, host=table.host, port=table.port)
     with logs.writing(settings.logging.level, settings.logging.format):

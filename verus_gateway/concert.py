@@ -1,7 +1,7 @@
 """What the instances do in concert: tips, breakers, allowances, revocations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final
@@ -28,6 +28,7 @@ class Concert:
         common: The chains whose breaker is one for all instances.
         limiter: Whose callers are charged wherever they call.
         revocations: What is revoked anywhere is revoked here.
+        revoked: What was revoked before this instance joined the others.
     """
 
     def __init__(
@@ -37,11 +38,16 @@ class Concert:
         common: Iterable[str],
         limiter: Limiter,
         revocations: Revocations,
+        *,
+        revoked: Callable[[], Awaitable[Mapping[str, float]]],
     ) -> None:
         self.exchange = exchange
         self._chains = chains
         self._limiter = limiter
         self._revocations = revocations
+        self._revoked = revoked
+        self._joined = asyncio.Event()
+        exchange.listen_joined(self._joined.set)
         self._known = 1
         self._parts = 1
         commons = {name: CommonBreaker(name, chains[name].breaker, exchange) for name in common}
@@ -49,6 +55,7 @@ class Concert:
         exchange.listen(BlockNote, self._on_block)
         exchange.listen(SpentNote, self._on_spent)
         exchange.listen(RevokedNote, self._on_revoked)
+        revocations.listen(lambda jti, ends: exchange.tell(RevokedNote(jti, ends)))
         for name, chain in chains.items():
             self._tell_turns(name, chain)
 
@@ -63,12 +70,17 @@ class Concert:
     async def running(self) -> AsyncIterator[None]:
         """Play along until the block ends."""
         async with self.exchange.running():
-            task = asyncio.create_task(self._settle(), name="settlement of allowances")
-            task.add_done_callback(log_death)
+            tasks = [
+                asyncio.create_task(self._settle(), name="settlement of allowances"),
+                asyncio.create_task(self._catch_up(), name="catching up"),
+            ]
+            for task in tasks:
+                task.add_done_callback(log_death)
             try:
                 yield
             finally:
-                await ended(task)
+                for task in tasks:
+                    await ended(task)
 
     def _tell_turns(self, name: str, chain: Chain) -> None:
         chain.tip.listen_turn(lambda newest: self.exchange.tell(BlockNote(name, newest)))
@@ -84,6 +96,14 @@ class Concert:
 
     def _on_revoked(self, _: str, note: RevokedNote) -> None:
         self._revocations.learn(note.jti, note.ends)
+
+    async def _catch_up(self) -> None:
+        """Learn at each joining what was revoked while this instance did not hear of it."""
+        while True:
+            await self._joined.wait()
+            self._joined.clear()
+            for jti, ends in (await self._revoked()).items():
+                self._revocations.learn(jti, ends)
 
     async def _settle(self) -> None:
         while True:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -16,6 +17,8 @@ from verus_gateway.issuer.office import Office
 from verus_gateway.limits import DEFAULT, Allowance, Limiter
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.revocations import Revocations
+from verus_gateway.shared.notes import RevokedNote
+from verus_gateway.shared.port import Shared
 from verus_gateway.web import status, tokens
 from verus_gateway.web.keys import (
     ADDRESSES,
@@ -48,13 +51,22 @@ class TokenService:
         config: What the operator wants.
         revocations: What was taken back; shared with the gateway where it is embedded.
         drain: Whether the process is on its way out.
+        shared: Where gateways are told at once, for a token service of its own.
 
     Raises:
         StartupError: its folder holds no keys, or others may read it.
     """
 
-    def __init__(self, config: Config, revocations: Revocations, drain: Drain) -> None:
+    def __init__(
+        self,
+        config: Config,
+        revocations: Revocations,
+        drain: Drain,
+        shared: Shared | None = None,
+    ) -> None:
         self._config = config
+        self._shared = shared
+        self._revocations = revocations
         self._drain = drain
         self.office = Office(config.token_service, revocations)
         self.counts = HttpCounts()
@@ -83,6 +95,8 @@ class TokenService:
         if self._config.metrics.enabled:
             app.add_routes(status.metrics_routes)
         app.cleanup_ctx.append(self._keys_followed)
+        if self._shared is not None:
+            app.cleanup_ctx.append(partial(self._gateways_told, self._shared))
         return app
 
     @asynccontextmanager
@@ -106,6 +120,13 @@ class TokenService:
         task.add_done_callback(log_death)
         yield
         await ended(task)
+
+    async def _gateways_told(self, shared: Shared, _: web.Application) -> AsyncIterator[None]:
+        exchange = shared.exchange
+        exchange.counted = False
+        self._revocations.listen(lambda jti, ends: exchange.tell(RevokedNote(jti, ends)))
+        async with shared.running(), exchange.running():
+            yield
 
 
 def _limiter(per_minute: float) -> Limiter:

@@ -7,7 +7,7 @@ later has to be told to `learn`.
 
 import heapq
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from verus_gateway.shelf import Clock, Shelf
@@ -33,6 +33,7 @@ class Revocations:
         self._most = most
         self._ends: dict[str, float] = {}
         self._order: list[tuple[float, str]] = []
+        self._listeners: list[Callable[[str, float], None]] = []
         self.dropped = 0
 
     def __repr__(self) -> str:
@@ -40,6 +41,10 @@ class Revocations:
 
     def __len__(self) -> int:
         return len(self._ends)
+
+    def listen(self, listener: Callable[[str, float], None]) -> None:
+        """Call *listener* with each token that is revoked here, and when it ends."""
+        self._listeners.append(listener)
 
     def known(self, jti: str) -> bool:
         """Tell whether this process knows that the token was revoked."""
@@ -54,6 +59,8 @@ class Revocations:
         self.learn(jti, ends)
         seconds = ends - self._clock()
         if seconds > 0:
+            for listener in self._listeners:
+                listener(jti, ends)
             await self._shelf.put(_key(jti), b"", seconds)
 
     def learn(self, jti: str, ends: float) -> None:

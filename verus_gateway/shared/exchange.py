@@ -91,6 +91,7 @@ class Exchange:
 
     Attributes:
         counts: Notes by what became of them: `sent`, `heard`, `broken`.
+        counted: Whether this instance is one of those that serve calls.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Exchange:
         )
         self._fellows: dict[str, Fellow] = {}
         self.counts: Tally[Fate] = Tally()
+        self.counted = True
 
     def __repr__(self) -> str:
         return f"<Exchange {self.name}, {len(self.instances())} instances>"
@@ -187,7 +189,8 @@ class Exchange:
 
     def _tell_beat(self) -> None:
         notes, states = self._beats()
-        self.tell(BeatNote(self._clock() - self._started, notes, states))
+        age = self._clock() - self._started
+        self.tell(BeatNote(age, notes, states, counted=self.counted))
 
     def _on_joined(self) -> None:
         self._tell_beat()
@@ -204,7 +207,7 @@ class Exchange:
         if sender == self.name:
             return
         self.counts["heard"] += 1
-        if isinstance(note, BeatNote):
+        if isinstance(note, BeatNote) and note.counted:
             self._heard_of(sender, note)
         elif isinstance(note, ByeNote):
             self._fellows.pop(sender, None)

@@ -63,11 +63,13 @@ class BeatNote(Struct, frozen=True, tag="beat"):
         age: Seconds since it started.
         breakers: From chain to the state of its breaker, as far as it is common to all.
         states: From chain to the state of its own breaker.
+        counted: Whether it serves calls: a token service does not.
     """
 
     age: float
     breakers: tuple[BreakerNote, ...]
     states: Mapping[str, Name]
+    counted: bool = True
 
 
 class SpentNote(Struct, frozen=True, tag="spent"):

@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from verus_gateway.cache import Behind
+from verus_gateway.config import CacheConfig
 from verus_gateway.shared.exchange import Exchange
+from verus_gateway.shelf import Shelf
 from verus_gateway.tip import Tip
 
 
@@ -19,6 +21,14 @@ class Shared(Protocol):
 
     def answers(self, line: Tip) -> Behind:
         """Return the answers of one chain."""
+        ...
+
+    def shelf(self) -> Shelf:
+        """Return a shelf for values that must be remembered, with a memory of its own."""
+        ...
+
+    async def revoked(self) -> Mapping[str, float]:
+        """Return the tokens known to be revoked, and when they end; none where Redis is away."""
         ...
 
     def running(self) -> AbstractAsyncContextManager[None]:
@@ -40,3 +50,12 @@ class Shared(Protocol):
     def tallies(self) -> Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]:
         """Return what is counted by a word: name, help, the word's label, how to read it."""
         ...
+
+
+def shared_by(cache: CacheConfig) -> Shared | None:
+    """Return what the settings have instances share, None where each stands for itself."""
+    if not cache.redis_url:
+        return None
+    from verus_gateway.shared.store import Store  # noqa: PLC0415  one instance loads no redis
+
+    return Store(cache)

@@ -17,9 +17,11 @@ from verus_gateway.shared.exchange import Exchange, Fate
 from verus_gateway.shared.faults import Fault
 from verus_gateway.shared.gather import Gather
 from verus_gateway.shared.leases import Leases
-from verus_gateway.shared.link import Link
+from verus_gateway.shared.link import Away, Link
 from verus_gateway.shared.redis_bus import RedisBus
+from verus_gateway.shared.shelf import RedisShelf
 from verus_gateway.shared.writer import Writer
+from verus_gateway.shelf import MemoryShelf
 
 FIRST_LOOK: Final = 1.0
 """Seconds for which the start waits for Redis, so that the first calls find it."""
@@ -48,6 +50,7 @@ class Store:
         self._gather = Gather(self.link, together=place.kind != "cluster")
         self._leases = Leases(self._gather, self.writer, self.link)
         self._answers: list[Answers] = []
+        self._shelves: list[RedisShelf] = []
 
     def __repr__(self) -> str:
         return f"<Store in {self.link.place}, {self.link!r}>"
@@ -65,6 +68,21 @@ class Store:
         self._answers.append(made)
         return made
 
+    def shelf(self) -> RedisShelf:
+        """Return a shelf with a memory of its own; the names in Redis are common to all."""
+        made = RedisShelf(
+            self.state, prefix=self._prefix, local=MemoryShelf(), listed=frozenset({"jti"})
+        )
+        self._shelves.append(made)
+        return made
+
+    async def revoked(self) -> Mapping[str, float]:
+        """Return the tokens known to be revoked, and when they end; none where Redis is away."""
+        for shelf in self._shelves[:1]:
+            with suppress(Away):
+                return await shelf.listed("jti")
+        return {}
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Hold the links up, write, and renew leases until the block ends."""
@@ -73,6 +91,7 @@ class Store:
             *(asyncio.create_task(link.watch(), name=f"way to {link.name}") for link in links),
             asyncio.create_task(self.writer.write(), name="writer to redis"),
             asyncio.create_task(self._leases.renew(), name="leases in redis"),
+            *(asyncio.create_task(shelf.settle(), name="debts") for shelf in self._shelves),
         ]
         try:
             with suppress(TimeoutError):
