@@ -152,7 +152,7 @@ METHODS = (
     ),
     method(
         "getblockhash",
-        required("index", HEIGHT, example=5),
+        required("height", HEIGHT, example=5),
         summary="Hash of the block at a height.",
         scope=READ,
         ttl=TIP,  # moves with a reorganisation only, but the tip tells of those

@@ -29,6 +29,7 @@ from verus_gateway.plugin import (
 
 # The examples exist on the simulated chain, so that whoever reads them can run them.
 EXAMPLE_TXID = "fa9e8a00dbf34a9239bbc2a27b507e8865a86726eb4b328a488057fe36d730bf"
+EXAMPLE_SPENT = "ac5b0d653abb0881b6d04158b2f88011abffe7d9fe114fae8a3d4abd03fec09a"
 EXAMPLE_ADDRESS = "RCmEAsdzsbVVaA4qPcHc8xp294MVdYBTZB"
 EXAMPLE_HEX = (
     "0400008085202f89010000000000000000000000000000000000000000000000000000000000000000ffffffff1701"
@@ -37,7 +38,7 @@ EXAMPLE_HEX = (
 )
 EXAMPLE_SCRIPT = "76a9142635c55a4d5ce25ff1b0f8842194a23a0dde97ab88ac"
 EXAMPLE_UNFUNDED = (
-    f"0400008085202f89000100e1f5050000000019{EXAMPLE_SCRIPT}00000000000000000000000000000000000000"
+    f"0400008085202f890001809698000000000019{EXAMPLE_SCRIPT}00000000000000000000000000000000000000"
 )
 INDEX = integer("an output's number", low=0, high=2**31 - 1)
 INPUT = members({"txid": HASH, "vout": INDEX}, {"sequence": INTEGER})
@@ -47,10 +48,8 @@ OUTPUTS = mapping(ADDRESS, either(AMOUNT, mapping(CURRENCY, AMOUNT, most=100)))
 METHODS = (
     method(
         "createrawtransaction",
-        required(
-            "transactions", array(INPUT, most=1000), example=[{"txid": EXAMPLE_TXID, "vout": 0}]
-        ),
-        required("addresses", OUTPUTS, example={EXAMPLE_ADDRESS: 1}),
+        required("inputs", array(INPUT, most=1000), example=[{"txid": EXAMPLE_TXID, "vout": 0}]),
+        required("outputs", OUTPUTS, example={EXAMPLE_ADDRESS: 1}),
         optional("locktime", INTEGER),
         optional("expiryheight", HEIGHT),
         summary="An unsigned transaction of inputs and outputs.",
@@ -133,7 +132,7 @@ METHODS = (
         required(
             "output",
             members({"txid": HASH, "index": INDEX}),
-            example={"txid": EXAMPLE_TXID, "index": 0},
+            example={"txid": EXAMPLE_SPENT, "index": 0},
         ),
         summary="The input that spends an output.",
         scope=READ,
