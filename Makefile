@@ -34,6 +34,10 @@ check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/mkdocs build --strict -f .mkdocs.yml --site-dir .site
 
+.PHONY: show
+show: $(VENV)/.setup-dev ## 200 callers and a block every second for a minute: what is fresh, what verusd is asked
+	VERUS_GATEWAY_SHOW_MINUTE=1 $(BIN)/python -m pytest --no-cov -q -s tests/shows/test_a_block_every_second.py
+
 bench: ## say what is measured so far
 	@echo "There is no benchmark yet: the figures of this gateway beside its peers' come with the work on speed."
 

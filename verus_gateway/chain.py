@@ -19,8 +19,10 @@ from verus_gateway.gate import Gate
 from verus_gateway.guard import GuardedDaemon
 from verus_gateway.health import Facts
 from verus_gateway.metrics import ChainCounts, Reading
-from verus_gateway.pipeline import Pipeline
+from verus_gateway.pipeline import Miss, Pipeline
 from verus_gateway.plugin import Json, Raw
+from verus_gateway.refresh import Refresher
+from verus_gateway.refresh import Rules as RefreshRules
 from verus_gateway.registry import Registry
 from verus_gateway.sockets import sockets
 from verus_gateway.tip import Step, Tip
@@ -77,6 +79,7 @@ class Chain:
             tip_max_age=kept.tip_max_age,
             forever=kept.default_ttl,
         )
+        self.refresher = Refresher[Miss](_refreshes(kept), self._ask_ahead, self._idle)
         self.pipeline = Pipeline(
             methods,
             self.cache,
@@ -88,6 +91,7 @@ class Chain:
             fresh=kept.enabled,
             discover=discover,
             behind=share and share(self.tip),
+            note=self.refresher.note,
         )
         self._listen()
 
@@ -109,6 +113,7 @@ class Chain:
             finally:
                 await self.pipeline.drain(patience)
                 await ended(task)
+                await self.refresher.end()
 
     def facts(self, *, draining: bool, lag: float, alone: str = "") -> Facts:
         """Return what health is judged by."""
@@ -160,6 +165,14 @@ class Chain:
             "cache_entries": ("Answers kept in memory", lambda: len(kept)),
             "cache_bytes": ("Bytes of answers kept in memory", lambda: kept.size),
             "cache_evictions_total": ("Answers dropped for room", lambda: kept.evictions),
+            "refreshes_total": (
+                "Answers asked for after a block, ahead of callers",
+                lambda: self.refresher.refreshed,
+            ),
+            "refresh_failures_total": (
+                "Those that could not be had",
+                lambda: self.refresher.failed,
+            ),
             "breaker_open": ("0 closed, 0.5 half open, 1 open", lambda: opened[breaker.name]),
             "daemon_in_flight": ("Calls at the daemon now", lambda: gate.inside),
             "daemon_waiting": ("Calls that wait for their turn", lambda: gate.waiting),
@@ -201,6 +214,13 @@ class Chain:
             "reorganisation" if step.reorg else "new block",
             extra={"chain": self.name, "height": step.new.height, "hash": step.new.hash},
         )
+        self.refresher.begin()
+
+    async def _ask_ahead(self, miss: Miss) -> bool:
+        return await self.pipeline.refresh(miss)
+
+    def _idle(self) -> bool:
+        return self.breaker.name == "closed" and not self.gate.waiting
 
     def _on_away(self, error: RpcError | None) -> None:
         if error is None:
@@ -232,6 +252,11 @@ def log_death(task: "asyncio.Task[None]") -> None:
     error = None if task.cancelled() else task.exception()
     if error is not None:
         log.critical("%s died", task.get_name(), exc_info=error)
+
+
+def _refreshes(kept: CacheConfig) -> RefreshRules:
+    calls = kept.refresh_calls if kept.enabled else 0
+    return RefreshRules(calls, kept.refresh_entries, kept.refresh_concurrency)
 
 
 def _rules(verus: VerusConfig) -> Rules:

@@ -85,6 +85,7 @@ class Pipeline:
         timeout: Seconds for a call, from here to its answer.
         behind: The tier behind memory, where there is one.
         largest: Bytes of a result, at most.
+        note: Told of each permitted call, before it is answered.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Pipeline:
         fresh: bool = True,
         discover: Callable[[frozenset[str]], bytes],
         behind: Behind | None = None,
+        note: Callable[[Miss], None] = lambda _: None,
     ) -> None:
         self._methods = methods
         self._cache = kept
@@ -112,6 +114,7 @@ class Pipeline:
         self._discover = discover
         self._behind = behind
         self._flights: Flights[Answer] = Flights()
+        self._note = note
         self._writes: set[asyncio.Task[Entry]] = set()
 
     async def answer(self, call: Call, caller: Caller) -> Answer:
@@ -125,12 +128,14 @@ class Pipeline:
         if form is not None and form.made is not None:
             made: Miss = form.made
             caller.require(made.method.scope)
+            self._note(made)
             return self._recall(made) or _copied(made, caller)
         if call.method == DISCOVER:
             return Answer(self._discover(caller.scopes), "cache")
         miss = self._read(call, caller)
         if form is not None:
             form.made = _copied(miss, caller)
+        self._note(miss)
         return self._recall(miss) or miss
 
     def _read(self, call: Call, caller: Caller) -> Miss:
@@ -159,6 +164,17 @@ class Pipeline:
             return await self._asked(miss)
         except DaemonUnavailable as error:
             return await self._fall_back(miss, error)
+
+    async def refresh(self, miss: Miss) -> bool:
+        """Ask for *miss* unless a fresh answer is there, and tell whether it was asked.
+
+        Raises:
+            RpcError: there was no answer; nothing stands in, for nobody waits.
+        """
+        if self._recall(miss) is not None:
+            return False
+        await self._asked(Miss(miss.method, deepcopy(miss.params), miss.key))
+        return True
 
     def label(self, name: str) -> str:
         """Return the metrics label for a method's name, whoever wrote it."""

@@ -1,13 +1,14 @@
 """A pipeline over fakes, for the tests that follow a call from its look-up to its answer."""
 
 import asyncio
+from collections.abc import Callable
 
 from verus_gateway import rpc
 from verus_gateway.auth import Caller
 from verus_gateway.cache import Cache
 from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import RpcError
-from verus_gateway.pipeline import Answer, Pipeline
+from verus_gateway.pipeline import Answer, Miss, Pipeline
 from verus_gateway.plugin import (
     BROADCAST,
     FOREVER,
@@ -73,7 +74,14 @@ class Held(FakeDaemon):
 class Gateway:
     """A pipeline over fakes: a daemon for calls, and another that knows the tip."""
 
-    def __init__(self, daemon: Verusd, *, chain: str = "VRSC", fresh: bool = True) -> None:
+    def __init__(
+        self,
+        daemon: Verusd,
+        *,
+        chain: str = "VRSC",
+        fresh: bool = True,
+        note: Callable[[Miss], None] = lambda _: None,
+    ) -> None:
         self.clock = FakeClock()
         self.chain = FakeDaemon()
         self.tip = Tip(self.chain, interval=100, clock=self.clock)
@@ -90,6 +98,7 @@ class Gateway:
             timeout=60,
             largest=1_000_000,
             fresh=fresh,
+            note=note,
         )
 
     async def block(self, hash: str, height: int, previous: str = "") -> None:

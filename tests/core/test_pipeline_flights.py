@@ -1,9 +1,11 @@
 import asyncio
 import gc
 
+import pytest
 from core.doubles import Gateway, Held, fresh, turn
 
-from verus_gateway.errors import OutcomeUnknown
+from verus_gateway.errors import InvalidParams, OutcomeUnknown
+from verus_gateway.pipeline import Answer, Miss
 from verus_gateway.testing import FakeDaemon
 
 # ---------------------------------------------------------------- blocks and flights
@@ -173,3 +175,51 @@ async def test_a_write_may_be_cancelled_with_the_loop() -> None:
 
 async def test_there_is_nothing_to_wait_for_without_writes() -> None:
     await Gateway(FakeDaemon()).pipeline.drain(60)
+
+
+# ---------------------------------------------------------------- ahead of callers
+
+
+async def test_each_permitted_call_is_noted_and_a_refused_one_is_not() -> None:
+    noted: list[Miss] = []
+    gateway = Gateway(FakeDaemon({"getblock": 1}), note=noted.append)
+    await gateway.block("a", 5)
+
+    await gateway.call("getblock", 5)
+    await gateway.call("getblock", 5)
+    with pytest.raises(InvalidParams):
+        await gateway.call("getblock", "five")
+
+    assert [(miss.method.name, miss.params) for miss in noted] == [("getblock", (5,))] * 2
+
+
+async def test_a_refresh_asks_once_under_a_tip_and_serves_the_next_caller() -> None:
+    noted: list[Miss] = []
+    daemon = FakeDaemon({"getblock": "old"})
+    gateway = Gateway(daemon, note=noted.append)
+    await gateway.block("a", 5)
+    await gateway.call("getblock", 5)
+    await gateway.block("b", 6, "a")
+    daemon.answers["getblock"] = "new"
+
+    asked = [await gateway.pipeline.refresh(noted[0]) for _ in range(2)]
+
+    assert asked == [True, False]
+    assert await gateway.call("getblock", 5) == Answer(b'"new"', "cache", 0.0)
+    assert len(daemon.asked) == 2
+
+
+async def test_a_refresh_and_a_caller_are_one_flight() -> None:
+    noted: list[Miss] = []
+    daemon = Held({"getinfo": 1})
+    gateway = Gateway(daemon, note=noted.append)
+    await gateway.block("a", 5)
+    calling = asyncio.create_task(gateway.call("getinfo"))
+    await turn()
+
+    refreshing = asyncio.create_task(gateway.pipeline.refresh(noted[0]))
+    await turn()
+    daemon.may_answer.set()
+
+    assert (await refreshing, (await calling).value) == (True, b"1")
+    assert len(daemon.asked) == 1

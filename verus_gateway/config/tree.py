@@ -327,6 +327,16 @@ class CacheConfig(Struct, frozen=True, kw_only=True):
     redis_max_entry_size: Annotated[
         int, Meta(ge=0, description="bytes of one answer kept in Redis")
     ] = 1_048_576
+    refresh_calls: Annotated[
+        int,
+        Meta(ge=0, description="calls under one block that have an answer refreshed at the next"),
+    ] = 10
+    refresh_entries: Annotated[
+        int, Meta(ge=1, le=1000, description="answers refreshed after a block, at most")
+    ] = 64
+    refresh_concurrency: Annotated[
+        int, Meta(ge=1, le=64, description="of those, how many at the same time")
+    ] = 2
 
 
 class LoggingConfig(Struct, frozen=True, kw_only=True):
