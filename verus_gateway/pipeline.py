@@ -173,7 +173,7 @@ class Pipeline:
         """
         if self._recall(miss) is not None:
             return False
-        await self._asked(Miss(miss.method, deepcopy(miss.params), miss.key))
+        await self._asked(Miss(miss.method, deepcopy(miss.params), miss.key, miss.ttl))
         return True
 
     def label(self, name: str) -> str:

@@ -45,7 +45,8 @@ def row(ttl: Ttl = TIP, **columns: Any) -> Method:
 
 
 def call(key: bytes = b"a", of: Method | None = None) -> Miss:
-    return Miss(of or row(), (), key)
+    asked = of or row()
+    return Miss(asked, (), key, asked.lasts(()))
 
 
 async def settle() -> None:
