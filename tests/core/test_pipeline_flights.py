@@ -205,7 +205,7 @@ async def test_a_refresh_asks_once_under_a_tip_and_serves_the_next_caller() -> N
     asked = [await gateway.pipeline.refresh(noted[0]) for _ in range(2)]
 
     assert asked == [True, False]
-    assert await gateway.call("getblock", 5) == Answer(b'"new"', "cache", 0.0)
+    assert await gateway.call("getblock", 5) == Answer(b'"new"', "cache")
     assert len(daemon.asked) == 2
 
 
