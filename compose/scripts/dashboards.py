@@ -354,6 +354,12 @@ REDIS: Final = (
         series={"{{instance}}": "verus_gateway_redis_up"},
     ),
     Panel(
+        title="Instances that hear each other",
+        about="Should be all of them on each. Fewer: an instance is cut off, or a name is stale.",
+        unit="short",
+        series={"{{instance}}": "verus_gateway_instances"},
+    ),
+    Panel(
         title="Looks in Redis",
         about="hit is an answer that another instance fetched; away and alone say Redis is not there.",
         unit="reqps",

@@ -56,6 +56,8 @@ def forget(engine: Engine) -> None:
         engine.docker("rm", "--force", "--volumes", *left)
     engine.docker("network", "prune", "--force")
     engine.docker("volume", "prune", "--force")
+    engine.docker("image", "prune", "--force")
+    engine.docker("builder", "prune", "--force", "--keep-storage", "4GB")
 
 
 class Stack:

@@ -64,7 +64,7 @@ class Images:
                 "CREATED": "never",
             }  # fmt: skip
             self.script(
-                "gateway", "verus", "caddy",
+                "gateway", "dev", "verus", "caddy",
                 PYTHON_IMAGE=BASE, CADDY_BASE="standin/caddy:test", VERSION="test",
                 VERUS_SHA256_AMD64=digest, **verus,
             )  # fmt: skip

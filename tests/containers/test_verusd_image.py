@@ -2,15 +2,35 @@
 
 from pathlib import Path
 
+import msgspec
 from containers.conftest import until
 from containers.engine import Engine
-from containers.images import Images
+from containers.images import ROOT, Images
 
 PASSWORD = "a-password-made-for-this-test"
 
 
 def test_a_release_with_another_hash_builds_no_image(images: Images) -> None:
     assert "is not the release that was pinned" in images.refused
+
+
+def test_an_image_says_what_it_is_and_what_it_holds(running: Engine) -> None:
+    template = "{{json .Config.Labels}}"
+    said = running.docker("image", "inspect", "--format", template, "verus-gateway:latest").stdout
+    labels = msgspec.json.decode(said)
+    listed = msgspec.json.decode((ROOT / "dist/verus-gateway-test.cdx.json").read_bytes())
+    installed = running.docker(
+        *("run", "--rm", "--entrypoint", "python", "verus-gateway:latest", "-c"),
+        "import importlib.metadata as m; print(*(d.metadata['Name'].lower() for d in m.distributions()))",
+    ).stdout.split()
+
+    assert labels["org.opencontainers.image.version"] == "test"
+    assert len(labels["org.opencontainers.image.revision"]) == 12
+    names = {each["name"].lower().replace("_", "-") for each in listed["components"]}
+    ours = {name for name in installed if name.startswith("verus-")}
+    assert {"verus-gateway", "verus-chain"} <= ours
+    assert {name.replace("_", "-") for name in installed} - ours <= names
+    assert not {"pip", "flit-core"} & set(installed), "nothing there installs packages"
 
 
 def test_verusd_runs_in_the_foreground_without_root_and_ends_when_told(
