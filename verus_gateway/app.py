@@ -4,8 +4,9 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import web
 
 import verus_gateway
@@ -51,6 +52,8 @@ from verus_gateway.web.keys import (
     Served,
 )
 from verus_gateway.web.middleware import frame
+
+Table = TypeVar("Table", bound=msgspec.Struct)
 
 
 class Gateway:
@@ -191,6 +194,19 @@ class Gateway:
             pages[ADDRESSES], pages[LIMITS] = app[ADDRESSES], app[LIMITS]
             app.add_subapp("/admin", pages)
 
+    def adopt(self, wanted: Config) -> list[str]:
+        """Go by *wanted* from now on, in what may change while calls are under way.
+
+        Returns:
+            The tables of which something counts from the next start only.
+        """
+        self.limiter.adopt(_classes(wanted))
+        self.authenticator.adopt(
+            anonymous(wanted.auth.anonymous_scopes),
+            [self.access.tokens, *signing(wanted.auth, self.salts)],
+        )
+        return _waiting(self.config, wanted)
+
     def facts(self) -> tuple[dict[str, Facts], dict[str, Any]]:
         """Return what health is judged by, chain by chain, and what is told beside it."""
         lag = self.watchdog.lag
@@ -286,14 +302,38 @@ def _limits(config: Config) -> Limits:
     )
 
 
-def _limiter(config: Config, costliest: int) -> Limiter:
+def _waiting(running: Config, wanted: Config) -> list[str]:
+    moved = msgspec.structs.replace(
+        wanted,
+        logging=_like(wanted.logging, running.logging, "level"),
+        auth=_like(wanted.auth, running.auth, "anonymous_scopes", "apps", "app_window"),
+        rate_limit=_like(
+            wanted.rate_limit, running.rate_limit, "enabled", "anonymous", "default", "classes"
+        ),
+    )
+    return [
+        name for name in Config.__struct_fields__ if getattr(moved, name) != getattr(running, name)
+    ]
+
+
+def _like(table: Table, other: Table, *keys: str) -> Table:
+    """Return *table* with what *other* says at *keys*."""
+    return msgspec.structs.replace(table, **{key: getattr(other, key) for key in keys})
+
+
+def _classes(config: Config) -> dict[str, Allowance]:
     rates = config.rate_limit
     settings = {ANONYMOUS: rates.anonymous, DEFAULT: rates.default, **rates.classes}
+    return {
+        name: _allowance(name, given) if rates.enabled else unlimited(name)
+        for name, given in settings.items()
+    }
+
+
+def _limiter(config: Config, costliest: int) -> Limiter:
+    rates = config.rate_limit
     return Limiter(
-        {
-            name: _allowance(name, given) if rates.enabled else unlimited(name)
-            for name, given in settings.items()
-        },
+        _classes(config),
         most=rates.max_concurrent,
         reserved=rates.reserved,
         remembered=rates.max_buckets,

@@ -87,6 +87,10 @@ class Authenticator:
     """
 
     def __init__(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
+        self.adopt(stranger, kinds)
+
+    def adopt(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
+        """Go by these from now on."""
         self.stranger = stranger
         self._kinds = tuple(kinds)
 

@@ -28,6 +28,7 @@ from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
 from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry, Row
+from verus_gateway.reload import Reload
 from verus_gateway.serve import serve, warn_of
 
 DONE: Final = 0
@@ -132,6 +133,7 @@ def _serve(arguments: argparse.Namespace) -> int:
                 settings.server,
                 lambda url: print(f"verus-gateway listens on {url}", flush=True),
                 beside=gateway.beside(),
+                reload=Reload(gateway, lambda: _loaded(arguments)),
             )
         )
     return DONE

@@ -202,6 +202,7 @@ class Limiter:
     ) -> None:
         self._given = dict(classes)
         self._classes = self._given
+        self._instances = 1
         self._most = most
         self._for_strangers = most - reserved
         self._clock = clock
@@ -347,12 +348,21 @@ class Limiter:
         Buckets in use keep the part of the allowance that is in use. Calls at once stay each
         instance's own.
         """
+        self._instances = instances
         self._classes = {
             name: msgspec.structs.replace(
                 given, rate=given.rate / instances, burst=max(1.0, given.burst / instances)
             )
             for name, given in self._given.items()
         }
+
+    def adopt(self, classes: Mapping[str, Allowance]) -> None:
+        """Go by *classes* from now on, shared as before.
+
+        Buckets in use keep the part of the allowance that is in use.
+        """
+        self._given = dict(classes)
+        self.split(self._instances)
 
     def _bucket(self, caller: Caller, address: str) -> Bucket:
         subject = caller.subject

@@ -56,6 +56,7 @@ async def serve(
     stop: Stop | None = None,
     *,
     beside: Listener | None = None,
+    reload: Callable[[], None] | None = None,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT.
 
@@ -68,6 +69,7 @@ async def serve(
         announce: Told the URL once it answers.
         stop: What the signals are turned into; for tests.
         beside: A second address, with an application of its own.
+        reload: What SIGHUP does; without it, SIGHUP ends the process as it does any other.
 
     Raises:
         OSError: an address cannot be listened on.
@@ -76,6 +78,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
+    if reload:
+        loop.add_signal_handler(signal.SIGHUP, reload)
     runner = _runner(app, config)
     second = _runner(beside.app, config) if beside else None
     await runner.setup()
@@ -94,7 +98,7 @@ async def serve(
         if second:
             await second.cleanup()
         await runner.cleanup()
-        for number in SIGNALS:
+        for number in (*SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)
     log.info("stopped")
 

@@ -67,6 +67,8 @@ NOT_RUN = {
             "docker compose -f compose/docker-compose.yml restart verus-daemon",
             "docker compose -f compose/docker-compose.yml exec token-service verus-gateway tokens rotate-key --config /etc/verus-gateway/tokens.toml",
             "docker compose -f compose/docker-compose.yml down",
+            "docker compose -f compose/docker-compose.yml kill --signal HUP verus-rpc-server",
+            "docker compose -f compose/docker-compose.yml logs --since 1m verus-rpc-server",
             "compose/scripts/backup.sh --passphrase-file ~/backup-passphrase",
             "compose/scripts/restore.sh --passphrase-file ~/backup-passphrase --list FILE.backup",
             "compose/scripts/restore.sh --passphrase-file ~/backup-passphrase FILE.backup",

@@ -232,3 +232,12 @@ def test_a_secret_from_the_environment_stays_the_text_it_is(loaded: Load) -> Non
     config = loaded(text, SECRET="12345678901234567890")
 
     assert config.verus.rpc_password.reveal() == "12345678901234567890"
+
+
+def test_secrets_are_equal_where_their_values_are_and_tell_nothing_by_their_hash() -> None:
+    one, same, other = Secret("a" * 20), Secret("a" * 20), Secret("b" * 20)
+
+    assert one == same
+    assert one != other
+    assert one != "a" * 20
+    assert hash(one) == hash(other)

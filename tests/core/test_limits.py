@@ -336,3 +336,16 @@ def test_a_caller_goes_on_when_instances_come_and_go(limiter: Limiter, clock: Fa
     clock.advance(0.5)
 
     assert (divided, spend(limiter, ALICE)) == (1, 6)  # a quarter was left: a twentieth
+
+
+def test_classes_that_change_count_for_buckets_in_use_and_stay_shared(limiter: Limiter) -> None:
+    limiter.split(2)
+    while limiter.take(STRANGER, HOME) == 0.0:
+        pass
+
+    limiter.adopt({**CLASSES, "anonymous": allowance("anonymous", burst=80)})
+
+    quota = limiter.quota(STRANGER, "192.0.2.2")
+    assert quota is not None
+    assert quota.burst == 40, "half of it, as there are two instances"
+    assert limiter.take(STRANGER, HOME, 20) > 0, "what was used up stays used up"

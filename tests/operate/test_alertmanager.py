@@ -99,6 +99,7 @@ def states(file: Path, tmp_path: Path) -> Iterator[State]:
         ]
         head = {"Content-Type": "application/json"}
         urlopen(Request(url, msgspec.json.encode(body), head), timeout=5).close()
+        known: dict[tuple[str, str], str] = {}
         for _ in range(50):
             with urlopen(url, timeout=5) as answer:
                 found: list[dict[str, Any]] = msgspec.json.decode(answer.read())

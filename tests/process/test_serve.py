@@ -150,3 +150,18 @@ def test_development_mode_says_so_loudly_and_production_says_nothing(
 
     (record,) = caplog.records
     assert (record.levelname, record.getMessage()[:16]) == ("WARNING", "DEVELOPMENT MODE")
+
+
+async def test_a_hangup_reloads_and_goes_on_serving() -> None:
+    slow, stop, reloaded = Slow(), Stop(), asyncio.Event()
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    config = ServerConfig(port=0)
+    task = asyncio.create_task(serve(slow.app, config, url.set_result, stop, reload=reloaded.set))
+    await url
+
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.wait_for(reloaded.wait(), 5.0)
+
+    assert not task.done()
+    stop()
+    await task

@@ -1,6 +1,7 @@
 """What an operator may set: one frozen tree, each key with its type, unit and default."""
 
 from collections.abc import Iterator
+from hmac import compare_digest
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -25,6 +26,14 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and compare_digest(
+            self._value.encode(), other._value.encode()
+        )
+
+    def __hash__(self) -> int:
+        return hash(Secret)  # of the value it would be a way to guess at it
 
     def reveal(self) -> str:
         """Return the value itself."""
