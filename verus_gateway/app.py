@@ -26,6 +26,7 @@ from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import shared_by
+from verus_gateway.shared.siblings import Siblings
 from verus_gateway.shelf import MemoryShelf, Shelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
@@ -46,6 +47,7 @@ from verus_gateway.web.keys import (
     LIMITER,
     LIMITS,
     METRICS,
+    SCRAPE,
     Drain,
     Limits,
     Listener,
@@ -62,16 +64,18 @@ class Gateway:
     Args:
         config: What the operator wants.
         methods: What the installed plugins offer.
+        siblings: The other workers, where this process is one of several.
     """
 
-    def __init__(self, config: Config, methods: Registry) -> None:
+    def __init__(self, config: Config, methods: Registry, siblings: Siblings | None = None) -> None:
         self.config = config
         self.methods = methods
         self.drain = Drain()
         self.watchdog = Watchdog(suspects=methods.modules())
         self.counts = HttpCounts()
         self.express = False
-        self.store = shared_by(config.cache)
+        self.siblings = siblings
+        self.store = shared_by(config.cache) or siblings
         shelf: Callable[[], Shelf] = self.store.shelf if self.store else MemoryShelf
         self.shelf = shelf()
         # Of their own: salts come with each call and must not push out what lasts longer.
@@ -146,6 +150,9 @@ class Gateway:
         served = {name: Served(chain.pipeline, chain.counts) for name, chain in self.chains.items()}
         app[CHAINS] = {"": served[self.chain.name], **served}
         app[METRICS] = self.metrics
+        if self.siblings is not None:
+            self.siblings.render = self.metrics.render
+            app[SCRAPE] = self.siblings.scrape
         app[FACTS] = self.facts
         app[DISCOVER] = self.discovery.document
         app[LIMITER] = self.limiter
@@ -218,7 +225,7 @@ class Gateway:
         details: dict[str, Any] = {"version": verus_gateway.__version__}
         details |= self.chain.details(facts[self.chain.name])
         if self.store:
-            details["redis"] = self.store.details()
+            details[self.store.title] = self.store.details()
         if self.concert:
             details["instances"] = self.concert.instances()
         if len(self.chains) > 1:
@@ -253,8 +260,9 @@ class Gateway:
 
     async def _chains_running(self, _: web.Application) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if self.store:
-                await stack.enter_async_context(self.store.running())
+            for shared in dict.fromkeys([self.siblings, self.store]):
+                if shared is not None:
+                    await stack.enter_async_context(shared.running())
             for chain in self.chains.values():
                 await stack.enter_async_context(chain.running(self.config.server.shutdown_timeout))
             if self.concert:
@@ -275,13 +283,15 @@ class Gateway:
         await asyncio.to_thread(thread.join)
 
 
-def load(config: Config) -> Gateway:
+def load(config: Config, siblings: Siblings | None = None) -> Gateway:
     """Return the gateway that *config* and the installed plugins make.
 
     Raises:
         PluginError: a plugin is broken.
     """
-    return Gateway(config, registry.load(registry.installed(), config.security.wallet_methods))
+    return Gateway(
+        config, registry.load(registry.installed(), config.security.wallet_methods), siblings
+    )
 
 
 def _tasks() -> int:

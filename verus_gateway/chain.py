@@ -56,7 +56,7 @@ class Chain:
         room: int,
         methods: Registry,
         discover: Callable[[frozenset[str]], bytes],
-        share: Callable[[Tip], Behind] | None = None,
+        share: Callable[[Tip], Behind | None] | None = None,
     ) -> None:
         self.name = name
         self.url = verus.rpc_url.rstrip("/")

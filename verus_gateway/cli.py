@@ -23,6 +23,7 @@ from verus_gateway import (
     registry,
     scaffold,
     simulator,
+    workers,
 )
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
@@ -30,6 +31,7 @@ from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry, Row
 from verus_gateway.reload import Reload
 from verus_gateway.serve import serve, warn_of
+from verus_gateway.shared.siblings import Siblings
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -72,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("serve", help="run the gateway")
     _config_option(command, required=True)
+    command.add_argument(
+        "--workers", type=_number_of_workers, default=1, metavar="N", help="processes (1)"
+    )
+    for own, kind in (("--worker", int), ("--hub", Path), ("--port", int)):
+        command.add_argument(own, type=kind, help=argparse.SUPPRESS)
     command.set_defaults(command=_serve)
 
     cli_tokens.add_commands(commands, _run)
@@ -123,8 +130,12 @@ def _loaded(arguments: argparse.Namespace) -> Config:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    settings = _loaded(arguments)
-    gateway = app.load(settings)
+    settings = _settings(arguments)
+    if arguments.worker is None and arguments.workers > 1:
+        return _parent(arguments, settings)
+    own = arguments.worker is not None
+    siblings = Siblings(arguments.hub, arguments.worker) if own else None
+    gateway = app.load(settings, siblings)
     with logs.writing(settings.logging.level, settings.logging.format):
         warn_of(settings.security.mode)
         _run(
@@ -133,10 +144,42 @@ def _serve(arguments: argparse.Namespace) -> int:
                 settings.server,
                 lambda url: print(f"verus-gateway listens on {url}", flush=True),
                 beside=gateway.beside(),
-                reload=Reload(gateway, lambda: _loaded(arguments)),
+                reload=Reload(gateway, lambda: _settings(arguments)),
+                reuse_port=siblings is not None,
             )
         )
     return DONE
+
+
+def _settings(arguments: argparse.Namespace) -> Config:
+    """Return what the file says, a worker's part of it in a worker."""
+    settings = _loaded(arguments)
+    if arguments.worker is None:
+        return settings
+    settings = workers.part_of(settings, arguments.workers)
+    server = msgspec.structs.replace(settings.server, port=arguments.port)
+    return msgspec.structs.replace(settings, server=server)
+
+
+def _parent(arguments: argparse.Namespace, settings: Config) -> int:
+    app.load(workers.part_of(settings, arguments.workers))  # its faults are told once
+    parent = workers.Parent(
+        workers.command(arguments.config, arguments.workers),
+        arguments.workers,
+        host=settings.server.host,
+        port=settings.server.port,
+    )
+    told = f"with {arguments.workers} workers"
+    with logs.writing(settings.logging.level, settings.logging.format):
+        _run(parent.run(lambda url: print(f"verus-gateway listens on {url} {told}", flush=True)))
+    return parent.status
+
+
+def _number_of_workers(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= workers.MOST:
+        raise argparse.ArgumentTypeError(f"between 1 and {workers.MOST}")
+    return number
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:

@@ -57,6 +57,7 @@ async def serve(
     *,
     beside: Listener | None = None,
     reload: Callable[[], None] | None = None,
+    reuse_port: bool = False,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT.
 
@@ -70,6 +71,7 @@ async def serve(
         stop: What the signals are turned into; for tests.
         beside: A second address, with an application of its own.
         reload: What SIGHUP does; without it, SIGHUP ends the process as it does any other.
+        reuse_port: Whether other workers listen on the same port.
 
     Raises:
         OSError: an address cannot be listened on.
@@ -84,10 +86,10 @@ async def serve(
     second = _runner(beside.app, config) if beside else None
     await runner.setup()
     try:
-        await web.TCPSite(runner, config.host, config.port).start()
+        await web.TCPSite(runner, config.host, config.port, reuse_port=reuse_port).start()
         if beside and second:
             await second.setup()
-            await web.TCPSite(second, beside.host, beside.port).start()
+            await web.TCPSite(second, beside.host, beside.port, reuse_port=reuse_port).start()
             log.info("listens beside", extra={"url": _url(second)})
         announce(_url(runner))
         await stop.wait()

@@ -15,12 +15,17 @@ class Shared(Protocol):
     """What several instances keep together."""
 
     @property
+    def title(self) -> str:
+        """The word for it in ``/health``."""
+        ...
+
+    @property
     def exchange(self) -> Exchange:
         """Where they tell each other what they notice."""
         ...
 
-    def answers(self, line: Tip) -> Behind:
-        """Return the answers of one chain."""
+    def answers(self, line: Tip) -> Behind | None:
+        """Return the answers of one chain, None where memory is all there is."""
         ...
 
     def shelf(self) -> Shelf:

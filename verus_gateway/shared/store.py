@@ -34,6 +34,8 @@ class Store:
         cache: The cache's settings; they name a Redis.
     """
 
+    title = "redis"
+
     def __init__(self, cache: CacheConfig) -> None:
         place = place_of(cache.redis_url, cache.redis_password_file)
         self.link = link_to("answers", place, cache.redis_timeout)

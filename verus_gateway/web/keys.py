@@ -1,6 +1,6 @@
 """What a handler may take from its application or request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -61,6 +61,8 @@ class Drain:
 CHAINS: Final[web.AppKey[dict[str, Served]]] = web.AppKey("CHAINS")
 """From a chain's name, "" for the default one, to what answers its calls."""
 COUNTS: Final = web.AppKey("COUNTS", HttpCounts)
+SCRAPE: Final[web.AppKey[Callable[[], Awaitable[bytes]]]] = web.AppKey("SCRAPE")
+"""The metrics of all workers, where there are several."""
 METRICS: Final = web.AppKey("METRICS", Metrics)
 LIMITS: Final = web.AppKey("LIMITS", Limits)
 LIMITER: Final = web.AppKey("LIMITER", Limiter)

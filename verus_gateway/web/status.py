@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from verus_gateway import health
-from verus_gateway.web.keys import DRAIN, FACTS, METRICS
+from verus_gateway.web.keys import DRAIN, FACTS, METRICS, SCRAPE
 
 routes = web.RouteTableDef()
 metrics_routes = web.RouteTableDef()
@@ -39,9 +39,10 @@ async def ready(request: web.Request) -> web.Response:
 
 @metrics_routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
-    """Return everything counted, for Prometheus."""
+    """Return everything counted, by all workers where there are several, for Prometheus."""
+    scrape = request.app.get(SCRAPE)
     return web.Response(
-        body=request.app[METRICS].render(),
+        body=await scrape() if scrape else request.app[METRICS].render(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )
 
