@@ -181,6 +181,43 @@ async def cut(world: World, reason: str) -> None:
         await asyncio.sleep(0.05)
 
 
+BULKY = """
+from verus_gateway.plugin import FOREVER, INTEGER, PUBLIC, method, required
+async def bulky(daemon, number):
+    return f"{number:020d}" * 1000
+METHODS = (method("bulky.text", required("number", INTEGER), summary="Much text.", scope=PUBLIC,
+                  ttl=FOREVER, handler=bulky),)
+"""
+
+
+@pytest.mark.fault("P8", "memory runs short")
+async def test_p8_what_is_kept_stays_within_its_bound(begin: Begin, tmp_path: Path) -> None:
+    path = str(distribution(tmp_path / "site", "acme-bulky", BULKY))
+    kept = "[cache]\nmax_size = 2000000\nmax_entry_size = 100000"
+    world = await begin(
+        environment={"PYTHONPATH": path}, more=f"{kept}\n[rate_limit]\nenabled = false"
+    )
+    numbers = iter(range(4_000))  # eighty megabytes of text
+
+    async def ask() -> None:
+        for number in numbers:
+            await world.call("bulky.text", number)
+
+    await ask_some(world)
+    before = await world.metric("process_resident_memory_bytes")
+    await asyncio.gather(*(ask() for _ in range(16)))
+    grown = await world.metric("process_resident_memory_bytes") - before
+
+    assert (await world.health())["cache"]["bytes"] <= 2_000_000
+    assert grown < 25_000_000
+
+
+async def ask_some(world: World) -> None:
+    """Fill the cache once, so that what it takes is not counted as growth."""
+    for number in range(150):
+        await world.call("bulky.text", -number)
+
+
 @pytest.mark.fault("P9", "too many connections")
 async def test_p9_connections_over_the_limit_are_told_so(begin: Begin) -> None:
     world = await begin(server="max_connections = 8")
