@@ -30,6 +30,7 @@ from verus_gateway.config import (
 )
 from verus_gateway.plugin import Method
 from verus_gateway.registry import Registry, Row
+from verus_gateway.reload import Reload
 from verus_gateway.simulator import Settings, Simulator
 from verus_gateway.web.protocol import Runner
 
@@ -100,6 +101,7 @@ class Plan:
         wait: Whether to wait until the tip is known.
         cache: The gateway's cache table.
         beside: The simulator of a stack that is there already, to share it.
+        reads: Reads the configuration again, where the gateway was started with a file.
     """
 
     simulator: Settings | None = None
@@ -118,6 +120,7 @@ class Plan:
     wait: bool = True
     cache: CacheConfig = field(default_factory=CacheConfig)
     beside: Simulator | None = None
+    reads: Callable[[], Config] | None = None
 
 
 StartStack = Callable[..., Awaitable[Stack]]
@@ -137,6 +140,8 @@ async def start() -> AsyncIterator[StartStack]:
             for other in others.values():
                 await stack.enter_async_context(other)
             gateway = Gateway(_config(plan, simulator, others), _methods(plan.offered))
+            if plan.reads is not None:
+                gateway.reload = Reload(gateway, plan.reads)
             runner = Runner(
                 gateway.application(),
                 handler_cancellation=True,

@@ -11,6 +11,7 @@ from verus_gateway.authority import Authority
 from verus_gateway.bearer import BearerTokens
 from verus_gateway.chain import ended, log_death
 from verus_gateway.config import AppConfig, AuthConfig
+from verus_gateway.errors import ConfigError
 from verus_gateway.issuer.office import Office
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Shelf
@@ -104,7 +105,10 @@ def signing(config: AuthConfig, salts: Shelf) -> list[Apps]:
 
 def _key_of(app: AppConfig) -> str:
     if app.app_key_file:
-        return Path(app.app_key_file).read_text("utf-8").strip()
+        try:
+            return Path(app.app_key_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"{app.app_key_file}: cannot be read as text") from None
     return app.app_key.reveal()
 
 

@@ -21,16 +21,17 @@ from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
 from verus_gateway.issuing import TokenService
 from verus_gateway.limits import DEFAULT, Allowance, Limiter, unlimited
-from verus_gateway.metrics import HttpCounts, Metrics
+from verus_gateway.metrics import HttpCounts, Metrics, Reading
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
+from verus_gateway.reload import Reload
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import shared_by
 from verus_gateway.shared.siblings import Siblings
 from verus_gateway.shelf import MemoryShelf, Shelf
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
-from verus_gateway.web.admin import breakers
+from verus_gateway.web.admin import breakers, reloads
 from verus_gateway.web.admin.office import Shelves, furnish
 from verus_gateway.web.admin.site import site
 from verus_gateway.web.express import open_lane
@@ -47,6 +48,7 @@ from verus_gateway.web.keys import (
     LIMITER,
     LIMITS,
     METRICS,
+    RELOAD,
     SCRAPE,
     Drain,
     Limits,
@@ -76,6 +78,8 @@ class Gateway:
         self.express = False
         self.siblings = siblings
         self.store = shared_by(config.cache) or siblings
+        self.reload: Reload | None = None
+        """What reads the file again, where there is one."""
         shelf: Callable[[], Shelf] = self.store.shelf if self.store else MemoryShelf
         self.shelf = shelf()
         # Of their own: salts come with each call and must not push out what lasts longer.
@@ -132,6 +136,7 @@ class Gateway:
                     lambda: self.watchdog.blocked,
                 ),
                 **(self.store.readings() if self.store else {}),
+                **self._reloads(),
                 "tasks": ("Tasks under way or waiting", _tasks),
             },
             flaws=lambda: self.access.flaws,
@@ -195,23 +200,39 @@ class Gateway:
 
     def _open_office(self, app: web.Application) -> None:
         app[DESK] = self.desk
+        if self.reload is not None:
+            app[RELOAD] = self.reload
+            app.add_routes(reloads.routes)
         app.add_routes(breakers.routes)
         if self.office is not None:
             pages = site(self.office)
             pages[ADDRESSES], pages[LIMITS] = app[ADDRESSES], app[LIMITS]
             app.add_subapp("/admin", pages)
 
+    def _reloads(self) -> dict[str, tuple[str, Reading]]:
+        return {
+            "config_reloads_total": (
+                "Times a changed configuration was taken into force",
+                lambda: self.reload.taken if self.reload else 0,
+            ),
+            "config_refusals_total": (
+                "Times a changed configuration was refused for its faults",
+                lambda: self.reload.refused if self.reload else 0,
+            ),
+        }
+
     def adopt(self, wanted: Config) -> list[str]:
         """Go by *wanted* from now on, in what may change while calls are under way.
 
         Returns:
             The tables of which something counts from the next start only.
+
+        Raises:
+            ConfigError: the key of an app cannot be read; then nothing has changed.
         """
+        kinds = [self.access.tokens, *signing(wanted.auth, self.salts)]
         self.limiter.adopt(_classes(wanted))
-        self.authenticator.adopt(
-            anonymous(wanted.auth.anonymous_scopes),
-            [self.access.tokens, *signing(wanted.auth, self.salts)],
-        )
+        self.authenticator.adopt(anonymous(wanted.auth.anonymous_scopes), kinds)
         return _waiting(self.config, wanted)
 
     def facts(self) -> tuple[dict[str, Facts], dict[str, Any]]:

@@ -87,12 +87,19 @@ class Authenticator:
     """
 
     def __init__(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
+        self._heirs: list[Callable[[], None]] = []
         self.adopt(stranger, kinds)
 
     def adopt(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
-        """Go by these from now on."""
+        """Go by these from now on; what `memory_for` returned before counts no more."""
         self.stranger = stranger
         self._kinds = tuple(kinds)
+        for heir in self._heirs:
+            heir()
+
+    def on_change(self, heir: Callable[[], None]) -> None:
+        """Call *heir*, who keeps what `memory_for` returned, when that counts no more."""
+        self._heirs.append(heir)
 
     def recognise(self, headers: Headers) -> Caller | None:
         """Return who is calling where that needs no work, else None."""

@@ -136,6 +136,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     own = arguments.worker is not None
     siblings = Siblings(arguments.hub, arguments.worker) if own else None
     gateway = app.load(settings, siblings)
+    gateway.reload = Reload(gateway, lambda: _settings(arguments))
     with logs.writing(settings.logging.level, settings.logging.format):
         warn_of(settings.security.mode)
         _run(
@@ -144,7 +145,7 @@ def _serve(arguments: argparse.Namespace) -> int:
                 settings.server,
                 lambda url: print(f"verus-gateway listens on {url}", flush=True),
                 beside=gateway.beside(),
-                reload=Reload(gateway, lambda: _settings(arguments)),
+                reload=gateway.reload,
                 reuse_port=siblings is not None,
             )
         )

@@ -2,13 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from verus_gateway.app import Gateway
 from verus_gateway.config import Config
-from verus_gateway.errors import StartupError
+from verus_gateway.errors import ConfigError
 
 log: Final = logging.getLogger(__name__)
+
+
+class Adopting(Protocol):
+    """What goes by the configuration."""
+
+    def adopt(self, wanted: Config) -> list[str]:
+        """Go by *wanted* from now on; return the tables that wait for the next start."""
+        ...
 
 
 class Reload:
@@ -20,19 +27,42 @@ class Reload:
     Args:
         gateway: What goes by the configuration.
         read: Reads and checks the file.
+
+    Attributes:
+        taken: How often a file was taken into force.
+        refused: How often one had a fault.
     """
 
-    def __init__(self, gateway: Gateway, read: Callable[[], Config]) -> None:
+    def __init__(self, gateway: Adopting, read: Callable[[], Config]) -> None:
         self._gateway = gateway
         self._read = read
+        self.taken = 0
+        self.refused = 0
 
     def __call__(self) -> None:
-        """Take into force what may change in motion, and say what waits for the next start."""
+        """Take the file into force where it has no fault; what is wrong stands in the log."""
+        try:
+            self.take()
+        except ConfigError:
+            return  # told already
+
+    def take(self) -> list[str]:
+        """Take into force what may change in motion.
+
+        Returns:
+            The tables of which something waits for the next start.
+
+        Raises:
+            ConfigError: the file has faults; nothing has changed.
+        """
         try:
             wanted = self._read()
-        except StartupError as error:
+            waiting = self._gateway.adopt(wanted)
+        except ConfigError as error:
+            self.refused += 1
             log.error("configuration refused", extra={"faults": "; ".join(error.faults)})  # noqa: TRY400  no traceback: the fault is the file's
-            return
-        waiting = self._gateway.adopt(wanted)
+            raise
         logging.getLogger().setLevel(wanted.logging.level.upper())
+        self.taken += 1
         log.info("configuration in force", extra={"next_start": ", ".join(waiting)})
+        return waiting

@@ -103,3 +103,15 @@ def test_other_schemes_are_nobodys_business(shown: str) -> None:
     authenticator = Authenticator(STRANGER, [NoTokens()])
 
     assert authenticator.recognise(CIMultiDict({"Authorization": shown})) is STRANGER
+
+
+def test_others_are_recognised_after_a_change_and_who_kept_a_memory_is_told() -> None:
+    told: list[str] = []
+    authenticator = Authenticator(STRANGER, [NoTokens()])
+    authenticator.on_change(lambda: told.append("changed"))
+    recall = authenticator.memory_for(CIMultiDict())
+
+    authenticator.adopt(ALICE, [])
+
+    assert told == ["changed"]
+    assert recall(CIMultiDict()) == authenticator.recognise(CIMultiDict()) == ALICE

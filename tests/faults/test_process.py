@@ -275,6 +275,28 @@ async def test_p11_an_old_address_is_not_kept_for_ever(begin: Begin, tmp_path: P
     assert (await world.well())["daemon"]["status"] == "up"
 
 
+@pytest.mark.fault("P12", "the configuration is reloaded, and has a fault")
+async def test_p12_a_broken_file_leaves_everything_as_it_is_and_a_good_one_is_taken_up(
+    begin: Begin,
+) -> None:
+    world = await begin()
+    good = world.config.read_text("utf-8")
+    await world.call("getblockhash", 5)
+
+    world.config.write_text(good.replace("[auth]", "[auht]"))
+    os.kill(world.gateway.pid, signal.SIGHUP)
+    refused = await world.told("configuration refused")
+    still = await world.call("getblockhash", 5)
+    world.config.write_text(good.replace('"public", "read", "broadcast"', '"public"'))
+    os.kill(world.gateway.pid, signal.SIGHUP)
+    await world.told("configuration in force")
+    after = await world.call("getblockhash", 5)
+
+    assert "did you mean auth?" in refused["faults"]
+    assert "result" in still.body
+    assert (after.status, after.body["error"]["code"]) == (401, -32002)
+
+
 @pytest.mark.fault("P13", "a client leaves during a read")
 async def test_p13_a_read_nobody_waits_for_is_cancelled(begin: Begin) -> None:
     world = await begin()

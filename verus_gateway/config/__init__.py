@@ -3,6 +3,7 @@
 from verus_gateway.config.reader import load, load_token_service
 from verus_gateway.config.tree import (
     AdminConfig,
+    AnonymousClass,
     AppConfig,
     AuthConfig,
     BreakerConfig,
@@ -24,6 +25,7 @@ from verus_gateway.config.tree import (
 
 __all__ = [
     "AdminConfig",
+    "AnonymousClass",
     "AppConfig",
     "AuthConfig",
     "BreakerConfig",

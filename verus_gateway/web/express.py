@@ -122,6 +122,7 @@ class Lane:
         self._heads: dict[bytes, Head] = {}
         self._once: set[bytes] = set()
         self._date = (0, b"")
+        self._authenticator.on_change(self._heads.clear)  # they know who is recognised how
 
     def __repr__(self) -> str:
         return f"<Lane with {len(self._heads)} heads>"

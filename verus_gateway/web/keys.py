@@ -15,6 +15,7 @@ from verus_gateway.issuer.office import Office
 from verus_gateway.limits import Limiter
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
+from verus_gateway.reload import Reload
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,4 +77,5 @@ FACTS: Final[web.AppKey[Callable[[], tuple[dict[str, Facts], dict[str, Any]]]]] 
 )
 DISCOVER: Final[web.AppKey[Callable[[frozenset[str]], bytes]]] = web.AppKey("DISCOVER")
 BLOCKNOTIFY: Final[web.AppKey[Callable[[str, str, bytes], None]]] = web.AppKey("BLOCKNOTIFY")
+RELOAD: Final = web.AppKey("RELOAD", Reload)
 REQUEST_ID: Final = web.RequestKey("REQUEST_ID", str)
