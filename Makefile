@@ -38,9 +38,9 @@ check: $(VENV)/.setup-dev ## formatter, linter, types, layers, docs
 show: $(VENV)/.setup-dev ## 200 callers and a block every second for a minute: what is fresh, what verusd is asked
 	VERUS_GATEWAY_SHOW_MINUTE=1 $(BIN)/python -m pytest --no-cov -q -s tests/shows/test_a_block_every_second.py
 
-bench: ## say what is measured so far
-	@echo "There is no benchmark yet: the figures of this gateway beside its peers' come with the work on speed."
-
+bench: $(VENV)/.setup-bench ## measure the gateway beside its peers: make bench ARGS="--only hit miss --rounds 5"
+	@.ci/bench-packages
+	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 soak: $(VENV)/.setup-dev ## run a random history of faults for SECONDS (600) and check its invariants
 	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/histories --no-cov -q -s
@@ -61,6 +61,8 @@ lock: $(VENV)/.setup-dev ## resolve the dependencies anew and pin them with hash
 	  --no-annotate --upgrade --group build -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
 	  --no-annotate -c requirements.lock --group dev -o requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
+	  --no-annotate -c requirements-dev.lock --group bench -o requirements-bench.lock pyproject.toml
 
 clean: ## remove what was made
 	rm -rf $(VENV) .site .coverage .coverage.* .*_cache
@@ -79,4 +81,8 @@ $(VENV)/.setup: $(BIN)/python requirements.lock pyproject.toml $(MEMBERS)
 
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
 	$(PIP) install --quiet --require-hashes --no-deps -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.setup-bench: $(VENV)/.setup-dev requirements-bench.lock
+	$(PIP) install --quiet --require-hashes --no-deps -r requirements-bench.lock
 	@touch $@

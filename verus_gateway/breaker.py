@@ -210,8 +210,12 @@ class Breaker:
 
     def check(self) -> None:
         """Raise `BreakerOpen` if a call made now would be refused; changes nothing."""
-        if admitted(self.state, self.rules, self._clock()) is None:
+        if self.refuses():
             raise self.refusal()
+
+    def refuses(self) -> bool:
+        """Tell whether a call made now would be refused; changes nothing."""
+        return admitted(self.state, self.rules, self._clock()) is None
 
     def retry_after(self) -> float:
         """Return the seconds until a call may be tried again."""

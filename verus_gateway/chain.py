@@ -92,6 +92,7 @@ class Chain:
             discover=discover,
             behind=share and share(self.tip),
             note=self.refresher.note,
+            away=self.breaker.refuses,
         )
         self._listen()
 

@@ -58,6 +58,13 @@ class Gate:
         """Calls waiting now."""
         return len(self._favoured) + len(self._others)
 
+    def try_enter(self) -> bool:
+        """Take a place if one is free and nobody waits for it; tell whether."""
+        if self._inside >= self.limit or self.waiting:
+            return False
+        self._inside += 1
+        return True
+
     async def enter(self, *, favoured: bool = False) -> None:
         """Wait for a place; whoever got one gives it back with `leave`.
 
@@ -68,8 +75,7 @@ class Gate:
         Raises:
             QueueFull: too many wait already.
         """
-        if self._inside < self.limit and not self.waiting:
-            self._inside += 1
+        if self.try_enter():
             return
         if self.waiting >= self._queue and not (favoured and self._give_way()):
             raise self._full()

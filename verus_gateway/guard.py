@@ -63,16 +63,20 @@ class GuardedDaemon:
         if why := self._stranger():
             raise WrongChain(why)
         self._breaker.check()
-        try:
-            async with asyncio.timeout_at(question.deadline):
-                await self._gate.enter(favoured=question.favoured)
-        except TimeoutError:
-            raise QueueTimeout("the call's time ran out while it waited for its turn") from None
+        if not self._gate.try_enter():
+            await self._wait_for_place(question)
         try:
             with self._breaker.guard():
                 return await self._observed(question)
         finally:
             self._gate.leave()
+
+    async def _wait_for_place(self, question: Question) -> None:
+        try:
+            async with asyncio.timeout_at(question.deadline):
+                await self._gate.enter(favoured=question.favoured)
+        except TimeoutError:
+            raise QueueTimeout("the call's time ran out while it waited for its turn") from None
 
     async def _observed(self, question: Question) -> Raw:
         began = perf_counter()

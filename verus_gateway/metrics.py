@@ -63,7 +63,7 @@ class Timings:
 
     def add(self, seconds: float) -> None:
         """Count one observation."""
-        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.counts[bisect_left(SECONDS, seconds) if seconds > SECONDS[0] else 0] += 1
         self.total += seconds
 
     def buckets(self) -> Buckets:

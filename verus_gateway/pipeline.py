@@ -86,6 +86,7 @@ class Pipeline:
         behind: The tier behind memory, where there is one.
         largest: Bytes of a result, at most.
         note: Told of each permitted call, before it is answered.
+        away: Whether the daemon would refuse a call made now.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Pipeline:
         discover: Callable[[frozenset[str]], bytes],
         behind: Behind | None = None,
         note: Callable[[Miss], None] = lambda _: None,
+        away: Callable[[], bool] = bool,
     ) -> None:
         self._methods = methods
         self._cache = kept
@@ -113,6 +115,7 @@ class Pipeline:
         self._fresh = fresh
         self._discover = discover
         self._behind = behind
+        self._away = away
         self._flights: Flights[Answer] = Flights()
         self._note = note
         self._writes: set[asyncio.Task[Entry]] = set()
@@ -129,14 +132,14 @@ class Pipeline:
             made: Miss = form.made
             caller.require(made.method.scope)
             self._note(made)
-            return self._recall(made) or _copied(made, caller)
+            return self._recall(made) or self._stand_in(made) or _copied(made, caller)
         if call.method == DISCOVER:
             return Answer(self._discover(caller.scopes), "cache")
         miss = self._read(call, caller)
         if form is not None:
             form.made = _copied(miss, caller)
         self._note(miss)
-        return self._recall(miss) or miss
+        return self._recall(miss) or self._stand_in(miss) or miss
 
     def _read(self, call: Call, caller: Caller) -> Miss:
         method = self._methods.find(call.method)
@@ -268,16 +271,28 @@ class Pipeline:
             raise AnswerTooLarge(f"the answer of {method.name} is over {self._largest} bytes")
         return value
 
+    def _stand_in(self, miss: Miss) -> Answer | None:
+        """Return the fallback in memory where verusd, the only one to ask, would not be asked now."""
+        if miss.method.fallback is None or miss.method.handler is not None or not self._away():
+            return None
+        return self._fallback(miss, self._cache.find(miss.key))
+
     async def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
-        fallback = miss.method.fallback
-        if isinstance(fallback, Constant):
-            return Answer(rpc.encode(fallback.value), "default")
         kept = self._cache.find(miss.key) if miss.key else None
         if kept is None and miss.key and self._behind is not None:
             kept = await self._behind.find(miss.key)
+        answer = self._fallback(miss, kept)
+        if answer is None:
+            raise error
+        return answer
+
+    def _fallback(self, miss: Miss, kept: Entry | None) -> Answer | None:
+        fallback = miss.method.fallback
+        if isinstance(fallback, Constant):
+            return Answer(rpc.encode(fallback.value), "default")
         if kept is not None and self._cache.usable(miss.method, kept):
             return Answer(kept.value, "stale", self._cache.age(kept))
-        raise error
+        return None
 
 
 def _copied(miss: Miss, caller: Caller) -> Miss:

@@ -21,6 +21,8 @@ NOT_RUN = {
     "make demo": "runs until Ctrl-C; a test runs the demo itself",
     "make test": "is what runs this",
     "make setup": "is what installed this",
+    "make bench": "takes minutes; a test holds its arithmetic and its client",
+    'make bench ARGS="--only hit miss --rounds 5"': "takes minutes",
     "export VERUS_RPC_PASSWORD=...": "a shell's own; run() sets the variable",
     ".venv/bin/verus-gateway serve --config configs/gateway.toml": "runs until a signal",
     "python3 -m venv /opt/verus-gateway": "writes outside of the checkout",

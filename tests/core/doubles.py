@@ -83,6 +83,7 @@ class Gateway:
         note: Callable[[Miss], None] = lambda _: None,
     ) -> None:
         self.clock = FakeClock()
+        self.away = False
         self.chain = FakeDaemon()
         self.tip = Tip(self.chain, interval=100, clock=self.clock)
         self.cache = Cache(
@@ -99,6 +100,7 @@ class Gateway:
             largest=1_000_000,
             fresh=fresh,
             note=note,
+            away=lambda: self.away,
         )
 
     async def block(self, hash: str, height: int, previous: str = "") -> None:

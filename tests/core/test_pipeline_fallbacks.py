@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from core.doubles import Gateway
+from core.doubles import ANY, Gateway
 
 from verus_gateway.breaker import Breaker, Rules
 from verus_gateway.errors import (
@@ -17,7 +17,8 @@ from verus_gateway.errors import (
 )
 from verus_gateway.gate import Gate
 from verus_gateway.guard import GuardedDaemon
-from verus_gateway.pipeline import Answer
+from verus_gateway.pipeline import Answer, Miss
+from verus_gateway.rpc import Call
 from verus_gateway.testing import FakeClock, FakeDaemon
 
 # ---------------------------------------------------------------- fallbacks
@@ -47,6 +48,20 @@ async def test_while_the_daemon_is_away_the_last_answer_stands_in(
 
     assert answers == [Answer(b"1", "stale", 42.0), Answer(b"2", "stale", 42.0)]
     assert all(answer.degraded for answer in answers)
+
+
+async def test_a_daemon_that_would_refuse_is_not_waited_for() -> None:
+    gateway = Gateway(FakeDaemon({"getinfo": 1}))
+    await gateway.call("getinfo")
+    gateway.clock.advance(42)
+    gateway.away = True
+
+    found = [
+        gateway.pipeline.look(Call(name, [], b"1"), ANY) for name in ("getinfo", "ticker", "oldest")
+    ]
+
+    assert found[:2] == [Answer(b"1", "stale", 42.0), Answer(b'{"price":null}', "default")]
+    assert isinstance(found[2], Miss)  # nothing kept here: another tier may have it
 
 
 async def test_an_answer_that_is_too_old_does_not_stand_in() -> None:

@@ -396,9 +396,12 @@ async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
                 raise Refused("made up")
         assert breaker.name == "open"
 
+    before = doors.express.gateway.counts.express
+
     await doors.compare(*[GOOD] * 3)
 
     assert doors.express.gateway.counts.responses[200] == 8
+    assert doors.express.gateway.counts.express == before + 3
 
 
 async def test_a_draining_gateway_closes_by_both(doors: Doors) -> None:

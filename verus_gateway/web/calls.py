@@ -70,24 +70,37 @@ class Looked(msgspec.Struct, frozen=True):
 
 
 def look_at(visit: Visit, message: rpc.Member | list[rpc.Member]) -> Looked:
-    """Look at every call of a request, in order."""
-    members = message if isinstance(message, list) else [message]
-    return Looked(visit, message, [look(visit, member) for member in members])
+    """Look at every call of a request, in order; equal ones are looked up once."""
+    if not isinstance(message, list):
+        return Looked(visit, message, [look(visit, message)])
+    found: dict[int, Answer] = {}
+    return Looked(visit, message, [look(visit, member, found) for member in message])
 
 
-def look(visit: Visit, member: rpc.Member) -> Outcome | Waiting:
-    """Charge one call, and answer it where that needs no waiting; what is answered is counted."""
+def look(
+    visit: Visit, member: rpc.Member, found: "dict[int, Answer] | None" = None
+) -> Outcome | Waiting:
+    """Charge one call, and answer it where that needs no waiting; what is answered is counted.
+
+    Args:
+        visit: The request.
+        member: The call.
+        found: What equal calls of the request were answered, by the identity of their form.
+    """
     began = perf_counter()
     if isinstance(member, rpc.Refusal):
         return _refused(visit, member)
     pipeline = visit.served.pipeline
     try:
         visit.charge(pipeline.cost(member.method))
-        answer = pipeline.look(member, visit.caller)
+        known = found.get(id(member.form)) if found else None
+        answer = known or pipeline.look(member, visit.caller)
     except RpcError as error:
         return _failed(visit, member, error, began)
     if isinstance(answer, Miss):
         return Waiting(member, answer)
+    if found is not None and member.form is not None:
+        found[id(member.form)] = answer
     visit.served.counts.call(member.method, answer.source, perf_counter() - began)
     return answer
 

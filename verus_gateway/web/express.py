@@ -29,7 +29,7 @@ from verus_gateway.pipeline import Answer, Source
 from verus_gateway.web import quotas
 from verus_gateway.web.answers import SMALL, described, joined, marked, rendered, response
 from verus_gateway.web.callers import address_from
-from verus_gateway.web.calls import Looked, Visit, Waiting, look
+from verus_gateway.web.calls import Looked, Visit, Waiting, look, look_at
 from verus_gateway.web.cors import allow
 from verus_gateway.web.keys import (
     ADDRESSES,
@@ -180,7 +180,7 @@ class Lane:
         if visit is None or not isinstance(members, list):
             return False
         self._counts.batches += 1
-        looked = Looked(visit, members, [look(visit, member) for member in members])
+        looked = look_at(visit, members)
         outcomes = [each for each in looked.outcomes if not isinstance(each, Waiting)]
         if len(outcomes) == len(members):
             parts = joined(members, outcomes, self._limits.batch_results)
