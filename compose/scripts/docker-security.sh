@@ -42,7 +42,7 @@ for container in ${containers}; do
   ask '{{range .Mounts}}{{if eq .Type "bind"}}{{if .RW}}{{.Source}}{{"\n"}}{{end}}{{end}}{{end}}' | while read -r source; do
     [ -z "${source}" ] || echo "${source}"
   done | grep -q . && fail "it may write a folder of the machine"
-  [ "$(ask '{{index .HostConfig.LogConfig.Config "max-size"}}')" != '<no value>' ] || fail "its log has no limit"
+  case "$(ask '{{index .HostConfig.LogConfig.Config "max-size"}}')" in '' | '<no value>') fail "its log has no limit" ;; esac
   while read -r key _; do
     case "${key}" in
       *_FILE | '') ;;

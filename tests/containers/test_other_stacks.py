@@ -1,5 +1,6 @@
 """The small stacks: a gateway and its daemon on this machine, for work, for tests."""
 
+import subprocess
 import sys
 
 import msgspec
@@ -57,3 +58,32 @@ def test_the_tests_run_in_a_container_that_can_write_nothing(
 
     assert " passed" in said
     assert "failed" not in said
+
+
+def test_a_container_that_is_not_hardened_is_named_with_each_reason(running: Engine) -> None:
+    label = ("--label", "com.docker.compose.project=vg-soft")
+    name = ("--label", "com.docker.compose.service=soft")
+    id = running.docker(
+        *("run", "-d", *label, *name, "--user", "0", "--network", "host", "-v", "/tmp:/host"),  # noqa: S108  its fault
+        *("-e", "ADMIN_PASSWORD=x", "--entrypoint", "sleep", "verus-gateway:latest", "60"),
+    ).stdout.strip()
+    try:
+        ended = subprocess.run(  # noqa: S603  our own script
+            [COMPOSE / "scripts/docker-security.sh", "vg-soft"],
+            env={**running.environment, "SECRETS_DIR": "/nowhere"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        running.docker("rm", "--force", id)
+
+    assert ended.returncode == 1
+    for reason in (
+        "its root can be written", "it keeps capabilities", "it may gain privileges",
+        "it runs as root", "its memory has no limit", "its processes have no limit",
+        "NetworkMode is the machine's own", "it may write a folder of the machine",
+        "its log has no limit", "ADMIN_PASSWORD stands in its environment",
+    ):  # fmt: skip
+        assert f"FAIL soft: {reason}" in ended.stdout, ended.stdout
