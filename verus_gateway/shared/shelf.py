@@ -113,8 +113,11 @@ class RedisShelf:
         )
         if isinstance(found, Exception):
             raise Away(fault_of(found))
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return {member.decode("utf-8", "replace"): float(score) for member, score in pairs}
+        try:
+            pairs = zip(found[::2], found[1::2], strict=True)
+            return {member.decode("utf-8", "replace"): float(score) for member, score in pairs}
+        except (TypeError, ValueError):
+            raise Away("other") from None  # no list of ours
 
     async def settle(self) -> None:
         """Write for ever what is owed, as soon as Redis takes it."""
