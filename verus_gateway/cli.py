@@ -5,8 +5,10 @@ import asyncio
 import getpass
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -136,7 +138,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     own = arguments.worker is not None
     siblings = Siblings(arguments.hub, arguments.worker) if own else None
     gateway = app.load(settings, siblings)
-    gateway.reload = Reload(gateway, lambda: _settings(arguments))
+    tell = partial(os.kill, os.getppid(), signal.SIGHUP) if own else lambda: None
+    gateway.reload = Reload(gateway, lambda: _settings(arguments), tell)
     with logs.writing(settings.logging.level, settings.logging.format):
         warn_of(settings.security.mode)
         _run(

@@ -27,15 +27,22 @@ class Reload:
     Args:
         gateway: What goes by the configuration.
         read: Reads and checks the file.
+        others: Has the other workers of this instance do the same.
 
     Attributes:
         taken: How often a file was taken into force.
         refused: How often one had a fault.
     """
 
-    def __init__(self, gateway: Adopting, read: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        gateway: Adopting,
+        read: Callable[[], Config],
+        others: Callable[[], None] = lambda: None,
+    ) -> None:
         self._gateway = gateway
         self._read = read
+        self._others = others
         self.taken = 0
         self.refused = 0
 
@@ -45,6 +52,12 @@ class Reload:
             self.take()
         except ConfigError:
             return  # told already
+
+    def take_everywhere(self) -> list[str]:
+        """Do as `take`, and have the other workers do it too."""
+        waiting = self.take()
+        self._others()
+        return waiting
 
     def take(self) -> list[str]:
         """Take into force what may change in motion.

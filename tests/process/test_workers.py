@@ -10,11 +10,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
 import pytest
 from redis_servers import eventually
+from signing import KEY, signed
 from stack import PASSWORD, simulated
 
 from verus_gateway.config import Config, RateLimitConfig, TokenServiceConfig, VerusConfig
@@ -120,6 +122,37 @@ async def test_workers_are_of_one_mind_without_redis(begin: Begin) -> None:
     states = await running.workers("open")
 
     assert set(states.values()) == {"open"}
+
+
+async def test_an_operators_reload_reaches_every_worker(begin: Begin, tmp_path: Path) -> None:
+    running = await begin()
+    file = tmp_path / "gateway.toml"
+    good = file.read_text("utf-8")
+    operator = f'[auth.apps.wallet]\napp_key = "{KEY}"\nscopes = ["admin"]\n[rate_limit]\n'
+    file.write_text(good.replace(', "read"', "").replace("[rate_limit]\n", operator))
+
+    os.kill(running.process.pid, signal.SIGHUP)
+    by_signal = await until_all(running, "getblock", -32002)
+    file.write_text(good)
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(running.url + "/admin/reload", headers=signed(b"")) as response,
+    ):
+        status = response.status
+    by_operator = await until_all(running, "getblock", None)
+
+    assert (by_signal, status, by_operator) == (True, 200, True)
+
+
+async def until_all(running: Running, method: str, code: int | None) -> bool:
+    """Wait until forty calls in a row, whichever workers get them, end in *code*."""
+    for _ in range(40):
+        answers = await asyncio.gather(*(running.call(method, 3) for _ in range(40)))
+        found: list[Any] = [answer["error"] for answer in answers]
+        if {error and error["code"] for error in found} == {code}:
+            return True
+        await asyncio.sleep(0.1)
+    return False
 
 
 async def test_a_worker_that_dies_is_begun_again(begin: Begin) -> None:

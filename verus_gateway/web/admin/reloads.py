@@ -18,7 +18,7 @@ async def reload(request: web.Request) -> web.Response:
     caller = await permitted(request, ADMIN)
     who = caller.subject or "anonymous"
     try:
-        waiting = request.app[RELOAD].take()
+        waiting = request.app[RELOAD].take_everywhere()
     except ConfigError as error:
         audit.note("reload refused", who=who, address=address_of(request).text)
         raise InvalidRequest(
