@@ -15,9 +15,10 @@ from stack import Stack, StartStack
 from web.doors import Door, counted, plain
 
 from verus_gateway import jwks
+from verus_gateway.auth import Caller, Headers
 from verus_gateway.config import AuthConfig, RateLimitConfig, SecurityConfig, ServerConfig
 from verus_gateway.config.tree import AnonymousClass, RateClass
-from verus_gateway.errors import Refused, RpcError
+from verus_gateway.errors import InvalidToken, Refused, RpcError
 from verus_gateway.plugin import FOREVER, PUBLIC, Daemon, Json, method
 from verus_gateway.web.answers import SMALL
 from verus_gateway.web.express import LANE, LONGEST, MOST, PROVED, open_lane, owed
@@ -371,6 +372,32 @@ async def test_a_token_that_was_seen_is_known_in_the_lane_and_forgotten_in_both(
 
     assert before == 4
     assert doors.express.gateway.counts.express == before + 2
+
+
+class Unknown:
+    """A kind of credentials that nobody has good ones of."""
+
+    def shown(self, headers: Headers) -> bool:
+        return "X-App-ID" in headers
+
+    def recall(self, _: Headers) -> Caller | None:
+        return None
+
+    async def identify(self, _: Headers, __: bytes) -> Caller:
+        raise InvalidToken
+
+
+async def test_which_credentials_are_taken_may_change_for_known_heads(doors: Doors) -> None:
+    request = post(CALL, JSON, "X-App-ID: shop")
+    await doors.compare(*[request] * 5)
+    before = doors.express.gateway.counts.express
+
+    for stack in (doors.ordinary, doors.express):
+        stack.gateway.authenticator.adopt(stack.gateway.authenticator.stranger, [Unknown()])
+    await doors.compare(*[request] * 2)
+
+    assert doors.express.gateway.counts.responses[401] == 2
+    assert doors.express.gateway.counts.express == before
 
 
 async def test_who_is_over_the_limit_is_refused_by_both(start: StartStack) -> None:
