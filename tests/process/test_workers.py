@@ -263,3 +263,28 @@ def _alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+async def test_a_signal_that_came_while_a_worker_was_begun_reaches_it(tmp_path: Path) -> None:
+    parent = Parent(SLEEPER, 1, host="127.0.0.1", port=0)
+    parent.stop()
+
+    status = await asyncio.wait_for(parent._run(0, tmp_path / "hub", 1), 20)
+
+    assert status == -signal.SIGTERM
+
+
+async def test_a_parent_that_is_cancelled_leaves_no_worker_behind() -> None:
+    parent = Parent(SLEEPER, 1, host="127.0.0.1", port=0)
+    running = asyncio.create_task(parent.run(print))
+    await eventually(lambda: bool(parent._running), 20)
+    [process] = parent._running.values()
+
+    parent.reload()
+    running.cancel()
+    await asyncio.wait([running])
+
+    await eventually(lambda: not _alive(process.pid) or process.returncode is not None, 20)

@@ -221,3 +221,24 @@ def test_samples_of_several_processes_keep_their_family_and_say_whose_they_are()
         'a{worker="1"} 2',
     ]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(Hello(1)), type=Frame) == Hello(1)
+
+
+async def test_a_scrape_before_any_worker_is_there_is_empty(machine: Machine) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(machine.path))
+
+    frames.write(writer, Ask(1, "scrape"))
+    answer = await frames.read(reader)
+    writer.close()
+
+    assert answer == Tell(1, b"")
+
+
+async def test_a_question_that_was_given_up_is_not_answered_twice(machine: Machine) -> None:
+    worker = await machine.worker(0)
+    given_up: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    given_up.cancel()
+    worker._asked[99] = given_up
+
+    worker._lose()
+
+    assert worker._asked == {}

@@ -1,0 +1,78 @@
+"""The channel of notes, and what holds it, at their edges."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from core.shared_doubles import Way
+from redis import exceptions as errors
+from redis_servers import Servers, eventually, needs_redis
+
+from verus_gateway.config import CacheConfig, Secret
+from verus_gateway.redis_url import parse
+from verus_gateway.shared.link import Link
+from verus_gateway.shared.redis_bus import WAITING, RedisBus
+from verus_gateway.shared.shelf import RedisShelf
+from verus_gateway.shared.store import Store, link_to, place_of
+from verus_gateway.shelf import MemoryShelf
+
+pytestmark = needs_redis
+
+
+@pytest.fixture
+async def link(redis: Servers) -> Link:
+    return link_to("notes", parse(redis.one().url), 0.25)
+
+
+async def test_a_channel_without_notes_stays_open(link: Link) -> None:
+    bus = RedisBus(link, prefix="vg")
+    heard: list[bytes] = []
+    watching = asyncio.create_task(link.watch())
+    await link.tried.wait()
+
+    async with bus.carrying(heard.append, lambda: None):
+        await eventually(lambda: bus.up)
+        await asyncio.sleep(1)  # longer than one wait for a note
+        still = (bus.up, repr(bus))
+        bus.send(b"note")
+        await eventually(lambda: heard == [b"note"])
+    watching.cancel()
+    await asyncio.wait([watching])
+    await link.client.close()
+
+    assert still == (True, "<RedisBus vg:notes, up>")
+
+
+async def test_notes_that_do_not_fit_push_out_the_oldest_and_are_counted() -> None:
+    way = Way()
+    await way.begin()
+    bus = RedisBus(way.link, prefix="vg")
+
+    for _ in range(WAITING + 2):
+        bus.send(b"")
+
+    assert bus.dropped == 2
+    await way.end()
+
+
+async def test_a_debt_that_cannot_be_paid_is_still_owed() -> None:
+    way = Way()
+    shelf = RedisShelf(way.link, prefix="vg", local=MemoryShelf())
+    await shelf.put("a", b"1", 9)
+    await way.begin()
+    way.redis.broken = errors.ConnectionError("gone")
+
+    assert not await shelf._settle_some()
+    assert set(shelf._owed) == {"a"}
+    await way.end()
+
+
+async def test_a_store_shows_where_it_is_and_never_its_password(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2hunter2\n")
+    url = Secret("redis://gateway@127.0.0.1:1")
+
+    store = Store(CacheConfig(redis_url=url, redis_password_file=str(file)))
+
+    assert place_of(url, str(file)).password == "hunter2hunter2"
+    assert repr(store) == "<Store in server 127.0.0.1:1, <Link answers, away: None>>"
