@@ -1,5 +1,6 @@
 """Who is calling, and what they may call."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
@@ -14,8 +15,8 @@ Recall: TypeAlias = "Callable[[Headers], Caller | None]"
 ANONYMOUS: Final = "anonymous"
 """The rate class of callers without credentials."""
 AUTHORIZATION: Final = "Authorization"
-BEARER: Final = "bearer "
-"""The scheme, in lower case, with the space that ends it."""
+BEARER: Final = re.compile(r"bearer(?:[ \t]|$)", re.IGNORECASE)
+"""The scheme with what ends it: a blank, or the header where no token follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ def shows_bearer(headers: Headers) -> bool:
     """Tell whether the request shows a bearer token (RFC 6750 section 2.1).
 
     Other schemes are nobody's business here: the family's clients send verusd's own user name
-    and password (Basic) wherever they are pointed to, and count as strangers.
+    and password (Basic) wherever they are pointed to, and count as strangers. The scheme
+    without a token is a bearer whose token got lost, and no stranger; so is a second header.
     """
-    return headers.get(AUTHORIZATION, "")[: len(BEARER)].lower() == BEARER
+    return any(BEARER.match(shown) for shown in headers.getall(AUTHORIZATION, ()))

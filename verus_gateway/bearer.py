@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from verus_gateway import tokens
-from verus_gateway.auth import AUTHORIZATION, BEARER, Caller, Headers, shows_bearer
+from verus_gateway.auth import AUTHORIZATION, Caller, Headers, shows_bearer
 from verus_gateway.errors import InvalidToken
 from verus_gateway.jwks import Key
 from verus_gateway.revocations import Revocations
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 10_000
 """Verified tokens remembered, at most; the least recently verified goes first."""
+SCHEME: Final = "Bearer "
+"""What comes before a token, in whatever case."""
 LONGEST_KEPT: Final = 2_048
 """Characters of a header that is remembered; longer ones are verified each time."""
 
@@ -98,7 +100,8 @@ class BearerTokens:
 
     def recall(self, headers: Headers) -> Caller | None:
         """Return whose token it is, if it was found good before and still is."""
-        kept = self._kept.get(headers[AUTHORIZATION])
+        shown = headers.getall(AUTHORIZATION)
+        kept = self._kept.get(shown[0]) if len(shown) == 1 else None
         if (
             kept is None
             or kept.ends <= self._clock()
@@ -131,7 +134,7 @@ class BearerTokens:
     async def _claims(self, shown: list[str]) -> Claims:
         if len(shown) > 1:
             raise BadToken("malformed")
-        claims = await self._read(shown[0][len(BEARER) :])
+        claims = await self._read(shown[0][len(SCHEME) :])
         if await self._revocations.revoked(claims.jti):
             raise BadToken("revoked")
         return claims

@@ -125,16 +125,23 @@ async def test_a_very_long_token_is_verified_each_time() -> None:
     assert gate.recall(shown) is None
 
 
-async def test_two_authorization_headers_are_none() -> None:
+@pytest.mark.parametrize("other", ["Bearer x", "Basic dmVydXM6eA==", ""])
+@pytest.mark.parametrize("turned", [1, -1])
+async def test_two_authorization_headers_are_none_also_where_one_is_remembered(
+    other: str, turned: int
+) -> None:
     gate = Gate()
-    headers = CIMultiDict([("Authorization", bearer(KEY)), ("authorization", bearer(KEY))])
+    await gate.identify(bearer(KEY))
+    shown = [bearer(KEY), other][::turned]
+    headers = CIMultiDict([("Authorization", each) for each in shown])
 
+    assert gate.tokens.shown(headers)
+    assert gate.tokens.recall(headers) is None
     with pytest.raises(InvalidToken):
         await gate.tokens.identify(headers, b"")
-    assert gate.tokens.shown(headers)
 
 
-@pytest.mark.parametrize("shown", ["Bearer ", "Bearer  {}", "Bearer {} "])
+@pytest.mark.parametrize("shown", ["Bearer", "Bearer ", "Bearer  {}", "Bearer\t {}", "Bearer {} "])
 async def test_the_scheme_and_one_space_come_before_the_token(shown: str) -> None:
     gate = Gate()
     header = shown.format(bearer(KEY).partition(" ")[2])
