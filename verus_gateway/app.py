@@ -160,7 +160,6 @@ class Gateway:
             app[SCRAPE] = self.siblings.scrape
         app[FACTS] = self.facts
         app[DISCOVER] = self.discovery.document
-        app[LIMITER] = self.limiter
         if not config.admin.bind:
             self._open_office(app)
         app.add_routes(rpc.routes)
@@ -194,6 +193,7 @@ class Gateway:
         app[COUNTS] = self.counts
         app[DRAIN] = self.drain
         app[AUTHENTICATOR] = self.authenticator
+        app[LIMITER] = self.limiter
         app[ADDRESSES] = Addresses(config.server.trusted_proxies, config.server.forwarded_header)
         app[LIMITS] = limits
         return app
@@ -239,8 +239,9 @@ class Gateway:
         """Return what health is judged by, chain by chain, and what is told beside it."""
         lag = self.watchdog.lag
         alone = self.store.alone() if self.store else ""
+        keyless = self.access.keyless()
         facts = {
-            name: chain.facts(draining=self.drain.draining, lag=lag, alone=alone)
+            name: chain.facts(draining=self.drain.draining, lag=lag, alone=alone, keyless=keyless)
             for name, chain in self.chains.items()
         }
         details: dict[str, Any] = {"version": verus_gateway.__version__}

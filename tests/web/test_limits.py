@@ -156,6 +156,21 @@ async def test_the_document_costs_as_a_call_does(start: StartStack) -> None:
     assert int(replies[2].headers["Retry-After"]) > 1
 
 
+@pytest.mark.parametrize("path", ["/openrpc.json", "/admin/circuit-breaker/status"])
+async def test_wrong_credentials_cost_as_a_call_does_on_other_routes_too(
+    start: StartStack, path: str
+) -> None:
+    stack = await start(rates=rates(burst=2))
+
+    statuses = []
+    for _ in range(3):
+        wrong = {"Authorization": "Bearer wrong"}
+        async with stack.client.get(stack.url + path, headers=wrong) as response:
+            statuses.append(response.status)
+
+    assert statuses == [401, 401, 429]
+
+
 async def test_without_limits_nobody_is_charged_or_told(start: StartStack) -> None:
     stack = await start(rates=rates(burst=1, enabled=False))
 

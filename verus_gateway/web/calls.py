@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,12 +12,10 @@ from verus_gateway.auth import Caller
 from verus_gateway.errors import RateLimited, RpcError, Shed
 from verus_gateway.limits import Limiter
 from verus_gateway.pipeline import UNKNOWN, Answer, Miss
+from verus_gateway.web.callers import USED_UP
 from verus_gateway.web.keys import Served
 
 Outcome: TypeAlias = Answer | RpcError
-
-USED_UP: Final = "your allowance is used up for now"
-"""What a caller over its rate is told."""
 
 
 class Visit(msgspec.Struct, frozen=True):

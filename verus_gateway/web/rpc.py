@@ -19,9 +19,8 @@ from verus_gateway.errors import (
 )
 from verus_gateway.pipeline import UNKNOWN, Answer
 from verus_gateway.web.answers import described, joined, marked, rendered, response
-from verus_gateway.web.callers import address_of, caller_of
+from verus_gateway.web.callers import address_of, caller_of, sender_of, turned_away
 from verus_gateway.web.calls import (
-    USED_UP,
     Looked,
     Visit,
     Waiting,
@@ -30,7 +29,7 @@ from verus_gateway.web.calls import (
     look_at,
 )
 from verus_gateway.web.express import LANE
-from verus_gateway.web.keys import AUTHENTICATOR, CHAINS, COUNTS, LIMITER, LIMITS, Limits
+from verus_gateway.web.keys import CHAINS, COUNTS, LIMITER, LIMITS, Limits
 from verus_gateway.web.protocol import line_of
 from verus_gateway.web.quotas import tell
 from verus_gateway.web.refusal import refusal
@@ -79,17 +78,14 @@ def _turned_away(
     Whoever shows credentials means to be somebody: to answer what a stranger may ask would
     hide from the client that its token has ended. Such a request costs as much as a call.
     """
-    limiter, authenticator = request.app[LIMITER], request.app[AUTHENTICATOR]
-    sender = authenticator.recognise(request.headers) or authenticator.stranger
-    wait = limiter.take(sender, address)
-    if wait:
-        error = RateLimited(USED_UP, "rate", wait)
+    error = turned_away(request, error)
     if message is None or isinstance(message, list):
         response = refusal(error)
     else:
         response = refusal(error, message.id, v2=message.v2)
     if not request.content.is_eof():
         response.force_close()  # the rest of the body is not worth reading
+    limiter, sender = request.app[LIMITER], sender_of(request)
     tell(response.headers, limiter, sender, address, _pause(error))
     return response
 
@@ -113,10 +109,8 @@ async def _body(request: web.Request, limits: Limits, address: str) -> bytes:
     if request.content.is_eof():
         return await request.read()
     # A body that is still on its way takes one of the places for calls: it holds memory.
-    authenticator = request.app[AUTHENTICATOR]
-    sender = authenticator.recognise(request.headers) or authenticator.stranger
     try:
-        with request.app[LIMITER].inside_for(sender, address):
+        with request.app[LIMITER].inside_for(sender_of(request), address):
             async with asyncio.timeout(limits.body_seconds):
                 return await request.read()
     except TimeoutError:
