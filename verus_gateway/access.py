@@ -54,6 +54,10 @@ class Access:
         """How many tokens were refused, by what was wrong with them."""
         return dict(self.tokens.flaws) if isinstance(self.tokens, BearerTokens) else {}
 
+    def keyless(self) -> str:
+        """Return the issuer none of whose keys is known, "" where one is or none is trusted."""
+        return "" if self.authority is None or len(self.authority) else self._config.issuer
+
     def readings(self) -> dict[str, tuple[str, Callable[[], float]]]:
         """Return what is read at scrape time: name, help and how to read it."""
         bearer = self.tokens if isinstance(self.tokens, BearerTokens) else None

@@ -116,7 +116,7 @@ class Chain:
                 await ended(task)
                 await self.refresher.end()
 
-    def facts(self, *, draining: bool, lag: float, alone: str = "") -> Facts:
+    def facts(self, *, draining: bool, lag: float, alone: str = "", keyless: str = "") -> Facts:
         """Return what health is judged by."""
         block = self.tip.block
         return Facts(
@@ -130,6 +130,7 @@ class Chain:
             stranger=self.tip.stranger,
             lag=lag,
             alone=alone,
+            keyless=keyless,
         )
 
     def details(self, facts: Facts) -> dict[str, Any]:

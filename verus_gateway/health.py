@@ -32,6 +32,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         lag: Seconds by which the event loop is late.
         stranger: How the daemon is not the one it should be, "" where it is.
         alone: Why this instance shares nothing with others, "" where it does or should not.
+        keyless: The issuer none of whose keys is known, "" where one is or none is trusted.
     """
 
     draining: bool
@@ -44,6 +45,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     lag: float
     stranger: str = ""
     alone: str = ""
+    keyless: str = ""
 
 
 def judge(facts: Facts) -> tuple[Status, list[str]]:
@@ -51,6 +53,8 @@ def judge(facts: Facts) -> tuple[Status, list[str]]:
     warnings = list(_warnings(facts))
     if facts.alone:
         warnings.append(f"this instance stands alone: {facts.alone}")
+    if facts.keyless:
+        warnings.append(f"no key of {facts.keyless} is known: no token is good")
     if facts.draining:
         return "unhealthy", ["shutting down", *warnings]
     if facts.stranger:

@@ -34,6 +34,11 @@ WARNINGS: list[tuple[dict[str, Any], str]] = [
     ({"block_age": OLD_BLOCK + 60}, "the newest block is 31 minutes old"),
     ({"block_age": -EARLY_BLOCK - 60}, "the newest block is 11 minutes in the future"),
     ({"lag": 1.26}, "the event loop is 1.3 s late"),
+    ({"alone": "Redis is away"}, "this instance stands alone: Redis is away"),
+    (
+        {"keyless": "https://tokens.example"},
+        "no key of https://tokens.example is known: no token is good",
+    ),
 ]
 
 

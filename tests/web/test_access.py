@@ -96,6 +96,19 @@ def auth(tmp_path: Path) -> AuthConfig:
     return AuthConfig(issuer=ISSUER, jwks_file=str(file), anonymous_scopes=("public",))
 
 
+async def test_health_says_that_no_token_can_be_good_while_no_key_is_known(
+    start: StartStack, auth: AuthConfig
+) -> None:
+    known = await start(auth=auth)
+    unknown = await start(auth=AuthConfig(issuer=ISSUER, jwks_file="/nowhere/jwks.json"))
+
+    well, ill = await known.get("/health"), await unknown.get("/health")
+
+    assert (well.body["status"], well.body["warnings"]) == ("healthy", [])
+    assert (ill.status, ill.body["status"]) == (200, "degraded")
+    assert ill.body["warnings"] == [f"no key of {ISSUER} is known: no token is good"]
+
+
 async def test_a_good_token_may_what_it_grants_and_no_more(
     start: StartStack, auth: AuthConfig
 ) -> None:
