@@ -30,7 +30,7 @@ async function request(method, params, alter = (headers) => headers) {
 }
 
 async function main() {
-  const forged = (headers) => ({ ...headers, 'X-Timestamp': String(Date.now() - 1) });
+  const forged = (headers) => ({ ...headers, 'X-Timestamp': String(Number(headers['X-Timestamp']) - 1) });
   console.log(
     JSON.stringify([
       await request('getblockhash', [3]),
