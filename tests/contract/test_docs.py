@@ -134,6 +134,12 @@ def test_every_link_into_the_repository_resolves() -> None:
                 assert not target.partition("#")[0] or file.is_file(), f"{page}: {target}"
 
 
+def test_every_image_is_shown_on_a_page() -> None:
+    pages = "".join(PAGES.values())
+
+    assert [image.name for image in (DOCS / "images").iterdir() if image.name not in pages] == []
+
+
 def test_the_site_builds_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     # Not --quiet: it hides the warnings from --strict as well.
     built = run(
