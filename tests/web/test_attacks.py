@@ -10,8 +10,17 @@ import pytest
 from stack import Stack, StartStack
 
 from verus_gateway import logs
-from verus_gateway.config import ServerConfig
-from verus_gateway.config.tree import AnonymousClass, RateLimitConfig
+from verus_gateway.config import (
+    AdminConfig,
+    AppConfig,
+    AuthConfig,
+    RateLimitConfig,
+    Secret,
+    SecurityConfig,
+    ServerConfig,
+)
+from verus_gateway.config.tree import AnonymousClass
+from verus_gateway.passwords import hashed
 from verus_gateway.plugin import PUBLIC, Daemon, Json, method
 
 BODY = b'{"id":1,"method":"getblockcount"}'
@@ -150,6 +159,65 @@ async def test_an_expectation_is_not_quoted(start: StartStack) -> None:
     assert b"script" not in strange.text
     assert_secure(strange)
     assert (known.statuses, known.body) == ([100, 200], GOOD)
+
+
+HOSTILE = {
+    "no UTF-8": b"\xff\xfe\x80",
+    "a bearer that is no UTF-8": b"Bearer \xff",
+    "Basic that is no base64": b"Basic \xff/=",
+    "Basic that is no UTF-8": b"Basic //79OnLpAA==",
+    "an open bracket": b"http://[",
+    "a port too high": b"http://x:99999",
+    "an address half written": b'for="[::1',
+    "a charset that does not exist": b"application/x-www-form-urlencoded; charset=nope",
+    "cookies that are none": b'verus-admin=\xff; verus-admin-form="\\377',
+}
+NAMES = [
+    "Authorization",
+    "Content-Type",
+    "Cookie",
+    "Expect",
+    "Host",
+    "Origin",
+    "Sec-Fetch-Site",
+    "X-App-ID",
+    "X-Auth-Token",
+    "X-Forwarded-For",
+    "X-Request-ID",
+    "X-Salt",
+    "X-Timestamp",
+]
+DOORS = (
+    "POST /",
+    "POST /internal/blocknotify",
+    "GET /openrpc.json",
+    "GET /admin/circuit-breaker/status",
+    "POST /admin/login",
+)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_no_header_makes_the_gateway_stumble(start: StartStack, door: str) -> None:
+    written = io.StringIO()
+    with logs.writing("debug", "json", written):
+        stack = await start(
+            server=ServerConfig(port=0, trusted_proxies=("127.0.0.1",)),
+            security=SecurityConfig(
+                mode="development", blocknotify_secret=Secret("a secret made up for tests")
+            ),
+            admin=AdminConfig(
+                password_hash=Secret(str(hashed("made up for tests", b"salt" * 4, ln=4)))
+            ),
+            auth=AuthConfig(apps={"wallet": AppConfig(app_key=Secret("a key made up for tests"))}),
+            rates=RateLimitConfig(enabled=False),
+        )
+        for name in NAMES:
+            for value in HOSTILE.values():
+                hostile = b"%b: %b" % (name.encode(), value)
+                raw = await sent(stack, http(f"{door} HTTP/1.1", hostile, b"Connection: close"))
+                assert raw.statuses[-1] < 500, hostile
+
+    assert "Traceback" not in written.getvalue()
 
 
 @pytest.mark.parametrize(

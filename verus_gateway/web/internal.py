@@ -41,7 +41,9 @@ class Announcer:
             NoSuchPath: no chain has this name.
             InvalidRequest: the body is no block hash.
         """
-        if not hmac.compare_digest(authorization.encode(), self._expected):
+        if not hmac.compare_digest(
+            authorization.encode("utf-8", "surrogateescape"), self._expected
+        ):
             raise LoginRequired("the shared secret is wrong")
         if chain not in self._tips:
             raise NoSuchPath("no chain has this name")

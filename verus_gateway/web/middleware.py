@@ -5,6 +5,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from aiohttp import hdrs, web
@@ -104,16 +105,17 @@ def _translated(http: web.HTTPException) -> RpcError:
 def worded(handler: Below) -> Below:
     """Return *handler*, with our own words for what aiohttp refuses before any middleware.
 
-    That is an ``Expect`` it does not know: its own answer would quote it.
+    That is an ``Expect`` it does not know: its own answer would quote it, and it stumbles over
+    one that is no UTF-8.
     """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        try:
+        expected = request.headers.get(hdrs.EXPECT)
+        if expected is None or expected.lower() == "100-continue":
             return await handler(request)
-        except web.HTTPException as http:
-            error = InvalidRequest("the request expects what is not offered")
-            response = refusal(error, status=http.status)
-            response.force_close()
-            return dressed(response)
+        error = InvalidRequest("the request expects what is not offered")
+        response = refusal(error, status=HTTPStatus.EXPECTATION_FAILED)
+        response.force_close()
+        return dressed(response)
 
     return handle

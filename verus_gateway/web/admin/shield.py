@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from typing import Final, TypeAlias
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
@@ -90,8 +90,7 @@ def is_own(request: web.Request, origin: str) -> bool:
         return site is not None
     if origin:
         return given == origin
-    parts = urlsplit(given)
-    return parts.scheme in {"http", "https"} and parts.netloc == request.host
+    return given in {f"http://{request.host}", f"https://{request.host}"}
 
 
 async def form_of(request: web.Request, csrf: str) -> Form:
