@@ -8,7 +8,7 @@ MEMBERS := $(wildcard plugins/*/pyproject.toml)
 EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-containers soak faults check bench docs format lock clean
+.PHONY: help demo setup test test-containers soak faults fuzz sbom audit check bench docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,16 @@ soak: $(VENV)/.setup-dev ## run a random history of faults for SECONDS (600) and
 
 faults: $(VENV)/.setup-dev ## inject every fault and write what came of it into docs/reliability.md
 	FAULT_TABLE=docs/reliability.md $(BIN)/python -m pytest tests -m fault --no-cov -q
+
+fuzz: $(VENV)/.setup-dev ## damage JSON-RPC bodies for SECONDS (600), led by coverage, beside a slow reader
+	PYTHONPATH=tests $(BIN)/python -m fuzz.by_coverage --seconds $(SECONDS)
+
+sbom: $(VENV)/.setup-dev ## list what a release consists of in dist/verus-gateway.cdx.json
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --of JSON --pyproject pyproject.toml -o dist/verus-gateway.cdx.json requirements.lock
+
+audit: $(VENV)/.setup-dev ## ask a vulnerability service about every locked dependency; needs its network
+	$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 docs: $(VENV)/.setup-dev ## write the generated pages and build the documentation into .site
 	$(BIN)/python docs/generate.py
