@@ -14,13 +14,14 @@ from verus_gateway import registry
 from verus_gateway.access import Access, signing
 from verus_gateway.address import Addresses
 from verus_gateway.auth import ANONYMOUS, Authenticator, anonymous
+from verus_gateway.buckets import Allowance, unlimited
 from verus_gateway.chain import Chain, ended, log_death
 from verus_gateway.concert import Concert
 from verus_gateway.config import Config, RateClass, Secret
 from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
 from verus_gateway.issuing import TokenService
-from verus_gateway.limits import DEFAULT, Allowance, Limiter, unlimited
+from verus_gateway.limits import DEFAULT, Limiter
 from verus_gateway.metrics import HttpCounts, Metrics, Reading
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry

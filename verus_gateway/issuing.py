@@ -11,10 +11,11 @@ from aiohttp import web
 
 from verus_gateway.address import Addresses
 from verus_gateway.auth import ANONYMOUS
+from verus_gateway.buckets import Allowance
 from verus_gateway.chain import ended, log_death
 from verus_gateway.config import Config
 from verus_gateway.issuer.office import Office
-from verus_gateway.limits import DEFAULT, Allowance, Limiter
+from verus_gateway.limits import DEFAULT, Limiter
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.notes import RevokedNote

@@ -1,13 +1,11 @@
-"""Who may call how much: buckets of cost a second, calls at once, and who goes first.
+"""Who may call how much: cost a second, calls at once, and who goes first.
 
-A bucket is one number, the moment at which it is full again (GCRA, the generic cell rate
-algorithm of ATM Forum TM 4.0). So `take` is a look-up and some arithmetic: no timer, no
-lock, no await. Callers with a name and strangers, who are told apart by address only, have
-stores of their own: strangers, however many, cannot push a named caller's bucket out.
+To `take` a call is a look-up and some arithmetic on a bucket. Callers with a name and
+strangers, who are told apart by address only, have buckets of their own: strangers, however
+many, cannot push a named caller's out.
 """
 
 import heapq
-import math
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from verus_gateway.auth import ANONYMOUS, Caller
+from verus_gateway.buckets import Allowance, Bucket, Buckets
 from verus_gateway.errors import RateLimited, Shed
 
 Clock: TypeAlias = Callable[[], float]
@@ -33,37 +32,6 @@ SLACK: Final = 1e-6
 """Seconds that sums of fractions may be off."""
 PAUSE: Final = 1.0
 """Seconds after which to try again where calls at once were too many."""
-
-
-class Allowance(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rate class allows each of its callers.
-
-    Attributes:
-        name: Of the class.
-        rate: Cost that comes back, a second.
-        burst: Cost that may be spent at once.
-        concurrent: Calls at once.
-    """
-
-    name: str
-    rate: float
-    burst: float
-    concurrent: int
-
-    @property
-    def pace(self) -> float:
-        """Seconds in which one unit of cost comes back."""
-        return 1 / self.rate
-
-    @property
-    def depth(self) -> float:
-        """Seconds in which an empty bucket fills."""
-        return self.burst / self.rate if math.isfinite(self.rate) else 0.0
-
-
-def unlimited(name: str) -> Allowance:
-    """Return the class that allows anything."""
-    return Allowance(name=name, rate=math.inf, burst=math.inf, concurrent=2**31)
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -100,79 +68,6 @@ class Standing(msgspec.Struct, frozen=True):
     rate_class: str
     used: float
     inside: int
-
-
-class Bucket:
-    """One caller's allowance.
-
-    Attributes:
-        full_at: When it is full again; in the past for a full one.
-        inside: Calls at once.
-        spent: Cost charged since the other instances were last told.
-        pace, depth, concurrent: Of its `allowance`, where they are quick to reach.
-    """
-
-    __slots__ = ("allowance", "concurrent", "depth", "full_at", "inside", "pace", "spent")
-
-    def __init__(self, allowance: Allowance) -> None:
-        self.full_at = -math.inf
-        self.spent = 0.0
-        self.inside = 0
-        self._set(allowance)
-
-    def follow(self, allowance: Allowance, now: float) -> None:
-        """Go by *allowance* from now on; the part in use stays what it is."""
-        part = self.used(now)
-        self._set(allowance)
-        self.full_at = now + part * self.depth
-
-    def _set(self, allowance: Allowance) -> None:
-        self.allowance = allowance
-        self.pace = allowance.pace
-        self.depth = allowance.depth
-        self.concurrent = allowance.concurrent
-
-    def used(self, now: float) -> float:
-        """Return the part of the allowance in use."""
-        return max(0.0, self.full_at - now) / self.depth if self.depth else 0.0
-
-
-class Buckets:
-    """The buckets of one kind of caller, at most so many.
-
-    Two generations: what is used moves to the young, and when these are many or old, those
-    that were not used meanwhile go. That costs nothing on the way of a call.
-
-    Args:
-        most: Buckets at once.
-        linger: Seconds without use after which a bucket may go; it is full by then.
-    """
-
-    def __init__(self, most: int, linger: float) -> None:
-        self.young: dict[str, Bucket] = {}
-        self.dropped = 0
-        self._old: dict[str, Bucket] = {}
-        self._half = max(1, most // 2)
-        self._linger = linger
-        self._turned_at = -math.inf
-
-    def __len__(self) -> int:
-        return len(self.young) + len(self._old)
-
-    def find(self, key: str, allowance: Allowance, now: float) -> Bucket:
-        """Return the bucket of *key*, which is not among the young: an old one or a full one."""
-        bucket = self._old.pop(key, None) or Bucket(allowance)
-        full = len(self.young) >= self._half
-        if full or now - self._turned_at >= self._linger:
-            self.dropped += len(self._old) if full else 0
-            self._old, self.young, self._turned_at = self.young, {}, now
-        self.young[key] = bucket
-        return bucket
-
-    def items(self) -> Iterator[tuple[str, Bucket]]:
-        """Yield all of them."""
-        yield from self.young.items()
-        yield from self._old.items()
 
 
 class Limiter:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verus_gateway.auth import Caller, anonymous
+from verus_gateway.buckets import Allowance, Bucket, Buckets, unlimited
 from verus_gateway.errors import RateLimited, Shed
-from verus_gateway.limits import LINGER, Allowance, Bucket, Buckets, Limiter, Quota, unlimited
+from verus_gateway.limits import LINGER, Limiter, Quota
 from verus_gateway.testing import FakeClock
 
 STRANGER = anonymous(["public"])

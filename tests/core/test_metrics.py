@@ -5,6 +5,7 @@ import pytest
 import verus_gateway
 from verus_gateway.auth import anonymous
 from verus_gateway.breaker import Change
+from verus_gateway.buckets import Allowance
 from verus_gateway.errors import (
     DaemonError,
     InvalidParams,
@@ -13,7 +14,7 @@ from verus_gateway.errors import (
     Refused,
     RpcError,
 )
-from verus_gateway.limits import Allowance, Limiter
+from verus_gateway.limits import Limiter
 from verus_gateway.metrics import SECONDS, ChainCounts, HttpCounts, Metrics, Timings, code_label
 from verus_gateway.testing import FakeClock
 from verus_gateway.tip import Block, Step
