@@ -11,6 +11,7 @@ import msgspec
 
 from verus_gateway import config, logs
 from verus_gateway.config import Config, TokenServiceConfig
+from verus_gateway.errors import StartupError
 from verus_gateway.issuer import clients, keyring
 from verus_gateway.issuing import TokenService
 from verus_gateway.revocations import Revocations
@@ -32,7 +33,9 @@ def add_commands(commands: Any, run_loop: Run) -> None:
     command.add_argument("action", nargs="?", choices=["rotate-key"], help="instead of running")
     _config_option(command)
     command.add_argument(
-        "--compromised", action="store_true", help="throw all keys away: every token ends"
+        "--compromised",
+        action="store_true",
+        help="with rotate-key: throw all keys away, every token ends",
     )
     command.set_defaults(command=lambda arguments: _tokens(arguments, run_loop))
 
@@ -71,6 +74,8 @@ def _table(arguments: argparse.Namespace) -> TokenServiceConfig:
 
 
 def _tokens(arguments: argparse.Namespace, run_loop: Run) -> int:
+    if arguments.compromised and arguments.action is None:
+        raise StartupError("--compromised goes with rotate-key; nothing was thrown away")
     settings = _loaded(arguments)
     if arguments.action == "rotate-key":
         return _rotate_key(settings.token_service, compromised=arguments.compromised)

@@ -80,6 +80,17 @@ def test_keys_are_rotated_and_replaced(run: Run, service: Path, tmp_path: Path) 
     assert first not in (tmp_path / "tokens" / keyring.FILE).read_text()
 
 
+def test_keys_are_thrown_away_by_rotate_key_only(run: Run, service: Path, tmp_path: Path) -> None:
+    keyring.create(tmp_path / "tokens", "ES256")
+    before = (tmp_path / "tokens" / keyring.FILE).read_text()
+
+    refused = run("tokens", "--compromised", "--config", str(service))
+
+    assert refused.returncode == 2
+    assert "--compromised goes with rotate-key; nothing was thrown away" in refused.stderr
+    assert (tmp_path / "tokens" / keyring.FILE).read_text() == before
+
+
 def test_without_keys_it_does_not_start(run: Run, service: Path) -> None:
     ended = run("tokens", "--config", str(service))
 
