@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from operators import ADMIN, PASSWORD, Operator, audited, operator
+from pytest_aiohttp import AiohttpClient
 from stack import Stack, StartStack, simulated, until
 
 from verus_gateway.config import AdminConfig, BreakerConfig, RateLimitConfig, Secret, SecurityConfig
@@ -252,6 +253,26 @@ async def test_a_listener_of_its_own_has_the_page_and_the_public_one_has_not(
     assert "/" not in routes
     for path in ("/admin", "/admin/login", "/admin/circuit-breaker/status"):
         assert (await stack.get(path)).status == 404
+
+
+async def test_a_listener_of_its_own_charges_wrong_credentials_too(
+    start: StartStack, aiohttp_client: AiohttpClient
+) -> None:
+    stranger = AnonymousClass(rate=0.001, burst=2)
+    stack = await start(
+        admin=AdminConfig(bind="127.0.0.1:9090"), rates=RateLimitConfig(anonymous=stranger)
+    )
+    beside = stack.gateway.beside()
+    assert beside is not None
+    client = await aiohttp_client(beside.app)
+
+    statuses = []
+    for _ in range(3):
+        wrong = {"Authorization": "Bearer wrong"}
+        async with client.get("/admin/circuit-breaker/status", headers=wrong) as response:
+            statuses.append(response.status)
+
+    assert statuses == [401, 401, 429]
 
 
 async def test_a_file_of_the_hash_is_read_at_the_start(start: StartStack, tmp_path: Any) -> None:
