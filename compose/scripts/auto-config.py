@@ -57,6 +57,7 @@ def random_secret() -> str:
 SECRETS: dict[str, Callable[[], str]] = {
     "verusd-password": random_secret,
     "redis-password": random_secret,
+    "redis-secret": random_secret,
     "admin-password": random_secret,
     "grafana-admin-password": random_secret,
 }

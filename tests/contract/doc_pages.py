@@ -85,7 +85,7 @@ NOT_RUN = {
     "openssl rand -hex 32 > ~/backup-passphrase": "is not ours",
     "curl https://rpc.example.org/health": "is an example's name",
     "ssh -L 3000:127.0.0.1:3000 -L 8090:127.0.0.1:8090 rpc.example.org": "is an example's name",
-    "kubectl -n verus-gateway create secret generic verus-gateway --from-file=compose/secrets/verusd-password --from-file=compose/secrets/redis-password --from-file=compose/secrets/admin-password-hash": "needs a cluster",
+    "kubectl -n verus-gateway create secret generic verus-gateway --from-file=compose/secrets/verusd-password --from-file=compose/secrets/redis-password --from-file=compose/secrets/redis-secret --from-file=compose/secrets/admin-password-hash": "needs a cluster",
     "kubectl apply -f compose/kubernetes/gateway.yaml": "needs a cluster; tests/operate validates the file",
 }
 

@@ -394,6 +394,56 @@ def test_a_secret_of_redis_is_a_real_one(faults: Faults) -> None:
     assert fault.startswith("cache.redis_secret: is a placeholder")
 
 
+def test_the_secret_of_redis_may_come_from_a_file(faults: Faults, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(STRONG)
+    file.chmod(0o600)
+    text = verus() + f'[cache]\nredis_url = "redis://h"\nredis_secret_file = "{file}"\n'
+    both = text + f'redis_secret = "{STRONG}"'
+
+    assert faults(text) == []
+    assert "cache: give one of redis_secret, redis_secret_file" in faults(both)
+
+
+@pytest.mark.parametrize("content", [None, "", " \n", b"\xff"])
+def test_a_file_without_a_secret_of_redis_is_a_fault_in_every_mode(
+    faults: Faults, tmp_path: Path, content: str | bytes | None
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        file.chmod(0o600)
+    text = f'[cache]\nredis_url = "redis://h"\nredis_secret_file = "{file}"\n'
+
+    found = faults(verus() + text + '[security]\nmode = "development"')
+
+    assert found == [f"cache.redis_secret_file: {file} is no file with a secret"]
+
+
+def test_a_weak_or_open_file_of_the_secret_of_redis_is_named(
+    faults: Faults, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("changeme")
+    file.chmod(0o644)
+    text = f'[cache]\nredis_url = "redis://h"\nredis_secret_file = "{file}"'
+
+    assert faults(verus() + text) == [
+        "cache.redis_secret_file: is a placeholder; production needs a secret of its own",
+        f"cache.redis_secret_file: everybody may read {file} (chmod 600)",
+    ]
+
+
+def test_a_file_for_the_secret_needs_a_redis(faults: Faults, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(STRONG)
+    file.chmod(0o600)
+
+    [fault] = faults(verus() + f'[cache]\nredis_secret_file = "{file}"')
+
+    assert fault == "cache.redis_secret_file: there is no cache.redis_url"
+
+
 def test_what_belongs_to_redis_needs_one(faults: Faults, tmp_path: Path) -> None:
     text = f'[cache]\nredis_secret = "{STRONG}"\nredis_password_file = "{tmp_path}/none"'
 

@@ -77,7 +77,7 @@ def test_it_makes_secrets_that_compose_can_use_and_shows_none(
         assert stat.S_IMODE(file.stat().st_mode) == 0o444
         text = file.read_text("utf-8")
         assert text not in made.stdout + made.stderr
-        if file.name.endswith("-password"):
+        if file.name.endswith(("-password", "-secret")):
             assert re.fullmatch(r"[\w-]{43}", text)
     environment = (tmp_path / ".env").read_text("utf-8")
     shown = subprocess.run(  # noqa: S603  our own words
@@ -88,7 +88,7 @@ def test_it_makes_secrets_that_compose_can_use_and_shows_none(
         ],
         capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"], "HOME": "/"},
     ).stdout  # fmt: skip
-    for file in folder.glob("*-password"):
+    for file in (*folder.glob("*-password"), folder / "redis-secret"):
         assert file.read_text("utf-8") not in shown + environment
 
 
@@ -132,6 +132,7 @@ def test_the_gateway_would_start_with_what_it_wrote(
     assert loaded.verus.chain == chain
     assert loaded.verus.rpc_url == f"http://verus-daemon:{port}"
     assert loaded.verus.rpc_password_file.endswith("verusd-password")
+    assert loaded.cache.redis_secret_file.endswith("redis-secret")
 
 
 def test_check_names_everything_that_is_wrong_and_changes_nothing(

@@ -13,7 +13,7 @@ from verus_gateway.redis_url import parse
 from verus_gateway.shared.link import Link
 from verus_gateway.shared.redis_bus import WAITING, RedisBus
 from verus_gateway.shared.shelf import RedisShelf
-from verus_gateway.shared.store import Store, link_to, place_of
+from verus_gateway.shared.store import Store, key_of, link_to, place_of
 from verus_gateway.shelf import MemoryShelf
 
 pytestmark = needs_redis
@@ -65,6 +65,18 @@ async def test_a_debt_that_cannot_be_paid_is_still_owed() -> None:
     assert not await shelf._settle_some()
     assert set(shelf._owed) == {"a"}
     await way.end()
+
+
+def test_what_seals_answers_is_the_same_from_a_file_and_from_the_configuration(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("a-secret-of-all-instances\n")
+
+    named = key_of(CacheConfig(redis_secret_file=str(file)))
+
+    assert named == key_of(CacheConfig(redis_secret=Secret("a-secret-of-all-instances")))
+    assert key_of(CacheConfig()) == b""
 
 
 async def test_a_store_shows_where_it_is_and_never_its_password(tmp_path: Path) -> None:

@@ -62,13 +62,14 @@ def _of_app(where: str, id: str, app: AppConfig, classes: Container[str]) -> Ite
         yield f"{where}: an app's id is 1 to 64 visible ASCII characters"
     if bool(app.app_key) == bool(app.app_key_file):
         yield f"{where}: give exactly one of app_key, app_key_file"
-    if app.app_key_file and not _holds_text(Path(app.app_key_file)):
+    if app.app_key_file and not holds_text(Path(app.app_key_file)):
         yield f"{where}.app_key_file: {app.app_key_file} is no file with a key"
     if app.rate_class not in classes:
         yield f"{where}.rate_class: there is no class {app.rate_class[:64]!r}"
 
 
-def _holds_text(file: Path) -> bool:
+def holds_text(file: Path) -> bool:
+    """Tell whether *file* can be read, and has more than blanks in it."""
     try:
         return bool(file.read_text("utf-8").strip())
     except (OSError, UnicodeDecodeError):

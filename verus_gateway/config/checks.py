@@ -105,7 +105,7 @@ def _weak_secrets(config: Config) -> Iterator[str]:
     ):
         if secret:
             yield from _weak(key, secret.reveal())
-    for key in ("redis_password_file", "state_password_file"):
+    for key in ("redis_password_file", "redis_secret_file", "state_password_file"):
         if getattr(config.cache, key):
             yield from _weak_file(f"cache.{key}", Path(getattr(config.cache, key)))
 

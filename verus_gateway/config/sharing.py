@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from verus_gateway import redis_url
+from verus_gateway.config import access
 from verus_gateway.config.tree import CacheConfig, Secret
 
 
@@ -17,9 +18,18 @@ def contradictions(cache: CacheConfig) -> Iterator[str]:
             yield f"cache.{kind}_password_file: there is no cache.{kind}_url"
         if file and not Path(file).is_file():
             yield f"cache.{kind}_password_file: {file} is no file"
-    for key in ("redis_secret", "state_url"):
+    yield from _of_secret(cache)
+    for key in ("redis_secret", "redis_secret_file", "state_url"):
         if getattr(cache, key) and not cache.redis_url:
             yield f"cache.{key}: there is no cache.redis_url"
+
+
+def _of_secret(cache: CacheConfig) -> Iterator[str]:
+    file = cache.redis_secret_file
+    if cache.redis_secret and file:
+        yield "cache: give one of redis_secret, redis_secret_file"
+    if file and not access.holds_text(Path(file)):
+        yield f"cache.redis_secret_file: {file} is no file with a secret"
 
 
 def holds_password(url: str) -> bool:

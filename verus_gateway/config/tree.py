@@ -318,6 +318,9 @@ class CacheConfig(Struct, frozen=True, kw_only=True):
     redis_secret: Annotated[
         Secret, Meta(description="seals what stands in Redis; the same for every instance")
     ] = Secret("")
+    redis_secret_file: Annotated[
+        str, Meta(description="file that holds it, in place of `redis_secret`")
+    ] = ""
     state_url: Annotated[
         Secret,
         Meta(

@@ -43,7 +43,7 @@ class Store:
         if cache.state_url:
             state = place_of(cache.state_url, cache.state_password_file)
             self.state = link_to("state", state, cache.redis_timeout)
-        key = cache.redis_secret.reveal().encode()
+        key = key_of(cache)
         self._bus = RedisBus(self.state, prefix=cache.redis_prefix)
         self.exchange = Exchange(self._bus, key=key)
         self._prefix = cache.redis_prefix
@@ -167,6 +167,13 @@ def place_of(url: Secret, password_file: str) -> Place:
     if password_file:
         return place.with_password(Path(password_file).read_text("utf-8").strip())
     return place
+
+
+def key_of(cache: CacheConfig) -> bytes:
+    """Return what seals the answers, from the file where there is one; empty seals nothing."""
+    if cache.redis_secret_file:
+        return Path(cache.redis_secret_file).read_bytes().strip()
+    return cache.redis_secret.reveal().encode()
 
 
 def link_to(name: str, place: Place, timeout: float) -> Link:
