@@ -182,7 +182,10 @@ def test_each_step_counts_one() -> None:
     assert failed(Closed(3), Rules(), 0.0) == Closed(4)
     assert admitted(HalfOpen(3, 1), roomy, 0.0) == HalfOpen(4, 1)
     assert succeeded(HalfOpen(3, 0), roomy) == HalfOpen(2, 1)
+    assert succeeded(HalfOpen(1, 1), roomy) == HalfOpen(0, 2)
+    assert succeeded(HalfOpen(1, 2), Rules(half_open_max_requests=4)) == HalfOpen(0, 3)
     assert abandoned(HalfOpen(3, 0)) == HalfOpen(2, 0)
+    assert HalfOpen() == HalfOpen(in_flight=0, successes=0)
 
 
 def test_an_error_of_a_call_from_before_a_reset_is_not_counted_after_it() -> None:
