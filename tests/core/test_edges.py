@@ -6,9 +6,10 @@ import pytest
 
 from verus_gateway import rpc
 from verus_gateway.auth import Caller, anonymous
+from verus_gateway.buckets import Allowance, unlimited
 from verus_gateway.cache import OVERHEAD, Cache, Entry
 from verus_gateway.errors import InvalidRequest, ParseError, RateLimited, Shed
-from verus_gateway.limits import Allowance, Limiter, unlimited
+from verus_gateway.limits import Limiter
 from verus_gateway.plugin import MEMPOOL, TIP, Constant, Stale, UntilBlock
 from verus_gateway.rpc import Call, Refusal
 from verus_gateway.testing import FakeClock
