@@ -189,8 +189,7 @@ async def test_warnings_and_reorganisations_are_shown(stack: Stack, ada: Operato
 
 
 async def test_before_the_first_block_the_page_says_so(start: StartStack) -> None:
-    stack = await start(admin=ADMIN, wait=False, verus={"tip_poll_seconds": 60})
-    stack.gateway.chain.tip.block = None
+    stack = await start(admin=ADMIN, verus={"tip_poll_seconds": 60})
     async with operator(stack.url) as ada:
         await ada.sign_in()
         tip = stack.gateway.chain.tip
