@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from opentelemetry.sdk.trace import SpanProcessor
 
 from verus_gateway import registry
 from verus_gateway.app import Gateway
@@ -26,12 +27,14 @@ from verus_gateway.config import (
     SecurityConfig,
     ServerConfig,
     TokenServiceConfig,
+    TracingConfig,
     VerusConfig,
 )
 from verus_gateway.plugin import Method
 from verus_gateway.registry import Registry, Row
 from verus_gateway.reload import Reload
 from verus_gateway.simulator import Settings, Simulator
+from verus_gateway.spans import OpenTelemetry
 from verus_gateway.web.protocol import Runner
 
 UNLIMITED = RateLimitConfig(enabled=False, max_concurrent=10_000)
@@ -102,6 +105,8 @@ class Plan:
         cache: The gateway's cache table.
         beside: The simulator of a stack that is there already, to share it.
         reads: Reads the configuration again, where the gateway was started with a file.
+        tracing: The gateway's tracing table.
+        spans: Takes the spans, in place of what sends them.
     """
 
     simulator: Settings | None = None
@@ -121,6 +126,8 @@ class Plan:
     cache: CacheConfig = field(default_factory=CacheConfig)
     beside: Simulator | None = None
     reads: Callable[[], Config] | None = None
+    tracing: TracingConfig = field(default_factory=TracingConfig)
+    spans: SpanProcessor | None = None
 
 
 StartStack = Callable[..., Awaitable[Stack]]
@@ -142,6 +149,8 @@ async def start() -> AsyncIterator[StartStack]:
             gateway = Gateway(_config(plan, simulator, others), _methods(plan.offered))
             if plan.reads is not None:
                 gateway.reload = Reload(gateway, plan.reads)
+            if plan.spans is not None:
+                gateway.tracing = OpenTelemetry(plan.tracing, plan.spans)
             runner = Runner(
                 gateway.application(),
                 handler_cancellation=True,
@@ -188,6 +197,7 @@ def _config(plan: Plan, simulator: Simulator, others: Mapping[str, Simulator]) -
         token_service=plan.tokens,
         auth=plan.auth or AuthConfig(anonymous_scopes=plan.scopes),
         admin=plan.admin,
+        tracing=plan.tracing,
     )
 
 
@@ -198,9 +208,8 @@ def _methods(more: tuple[Method, ...]) -> Registry:
 
 def _verus(simulator: Simulator, plan: Plan) -> VerusConfig:
     return VerusConfig(
-        rpc_url=simulator.url,
         rpc_user="verus",
         rpc_password=Secret(PASSWORD),
         circuit_breaker=plan.rules,
-        **{"tip_poll_seconds": 0.05, **plan.verus},
+        **{"rpc_url": simulator.url, "tip_poll_seconds": 0.05, **plan.verus},
     )

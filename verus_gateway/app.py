@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,7 +18,7 @@ from verus_gateway.auth import ANONYMOUS, Authenticator, anonymous
 from verus_gateway.buckets import Allowance, unlimited
 from verus_gateway.chain import Chain, ended, log_death
 from verus_gateway.concert import Concert
-from verus_gateway.config import Config, RateClass, Secret
+from verus_gateway.config import Config, RateClass, Secret, TracingConfig
 from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
 from verus_gateway.issuing import TokenService
@@ -30,6 +31,7 @@ from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import shared_by
 from verus_gateway.shared.siblings import Siblings
 from verus_gateway.shelf import MemoryShelf, Shelf
+from verus_gateway.tracing import Tracing, traceparent
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web import cors, internal, openrpc, rpc, status
 from verus_gateway.web.admin import breakers, reloads
@@ -77,6 +79,7 @@ class Gateway:
         self.watchdog = Watchdog(suspects=methods.modules())
         self.counts = HttpCounts()
         self.express = False
+        self.tracing = _tracing(config.tracing)
         self.siblings = siblings
         self.store = shared_by(config.cache) or siblings
         self.reload: Reload | None = None
@@ -108,6 +111,7 @@ class Gateway:
                 methods=methods,
                 discover=self.discovery.document,
                 share=self.store.answers if self.store else None,
+                mark=traceparent if config.tracing.enabled else None,
             )
             for name, verus in settings.items()
         }
@@ -153,7 +157,7 @@ class Gateway:
         """Return the aiohttp application that serves it."""
         config = self.config
         app = self._bare()
-        served = {name: Served(chain.pipeline, chain.counts) for name, chain in self.chains.items()}
+        served = {name: self._served(chain) for name, chain in self.chains.items()}
         app[CHAINS] = {"": served[self.chain.name], **served}
         app[METRICS] = self.metrics
         if self.siblings is not None:
@@ -172,8 +176,10 @@ class Gateway:
         if config.security.blocknotify_secret:
             app[BLOCKNOTIFY] = self._announcer(config.security.blocknotify_secret).announce
             app.add_routes(internal.routes)
-        if config.server.express_lane:
+        if config.server.express_lane and self.tracing is None:
             self.express = open_lane(app)
+        if self.tracing is not None:
+            app.cleanup_ctx.append(partial(_spans_sent, self.tracing))
         app.cleanup_ctx.extend([self._issuer_followed, self._chains_running, self._loop_watched])
         return app
 
@@ -274,6 +280,12 @@ class Gateway:
         tips = {name: chain.tip.announce for name, chain in self.chains.items()}
         return internal.Announcer(secret, {"": self.chain.tip.announce, **tips})
 
+    def _served(self, chain: Chain) -> Served:
+        if self.tracing is None:
+            return Served(chain.pipeline, chain.counts)
+        trace = partial(self.tracing.trace, chain.name, lambda: chain.breaker.name)
+        return Served(chain.pipeline, chain.counts, trace=trace)
+
     async def _issuer_followed(self, _: web.Application) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if self.token_service is not None:
@@ -315,6 +327,19 @@ def load(config: Config, siblings: Siblings | None = None) -> Gateway:
     return Gateway(
         config, registry.load(registry.installed(), config.security.wallet_methods), siblings
     )
+
+
+async def _spans_sent(tracing: Tracing, _: web.Application) -> AsyncIterator[None]:
+    async with tracing.running():
+        yield
+
+
+def _tracing(settings: TracingConfig) -> Tracing | None:
+    if not settings.enabled:
+        return None
+    from verus_gateway.spans import OpenTelemetry  # noqa: PLC0415  an extra brings what it needs
+
+    return OpenTelemetry(settings)
 
 
 def _tasks() -> int:

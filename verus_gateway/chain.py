@@ -26,7 +26,7 @@ from verus_gateway.refresh import Rules as RefreshRules
 from verus_gateway.registry import Registry
 from verus_gateway.sockets import sockets
 from verus_gateway.tip import Step, Tip
-from verus_gateway.transport import session
+from verus_gateway.transport import Mark, session
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Chain:
         methods: What is offered.
         discover: The OpenRPC document for the scopes of a caller.
         share: Makes the tier behind the cache, where several instances share one.
+        mark: Tells verusd of which trace a request is part, where there are traces.
     """
 
     def __init__(
@@ -57,13 +58,14 @@ class Chain:
         methods: Registry,
         discover: Callable[[frozenset[str]], bytes],
         share: Callable[[Tip], Behind | None] | None = None,
+        mark: Mark | None = None,
     ) -> None:
         self.name = name
         self.url = verus.rpc_url.rstrip("/")
         self.counts = ChainCounts()
         self.breaker = Breaker(_rules(verus))
         self.gate = Gate(verus.max_concurrency, verus.max_queue)
-        self.http = _http_daemon(verus, self.gate.shrink)
+        self.http = _http_daemon(verus, self.gate.shrink, mark)
         seen = self.counts.daemon_call
         self.daemon = GuardedDaemon(
             self.http, self.breaker, self.gate, seen, lambda: self.tip.stranger
@@ -268,7 +270,9 @@ def _rules(verus: VerusConfig) -> Rules:
     )
 
 
-def _http_daemon(verus: VerusConfig, overloaded: Callable[[], None]) -> HttpDaemon:
+def _http_daemon(
+    verus: VerusConfig, overloaded: Callable[[], None], mark: Mark | None
+) -> HttpDaemon:
     way = sockets if verus.rpc_url.startswith("http:") else session
     return HttpDaemon(
         partial(
@@ -277,6 +281,7 @@ def _http_daemon(verus: VerusConfig, overloaded: Callable[[], None]) -> HttpDaem
             connect_timeout=verus.connect_timeout,
             max_response_size=verus.max_response_size,
             connections=verus.max_concurrency + 1,
+            mark=mark,
         ),
         Credentials(
             verus.rpc_user,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from verus_gateway.errors import BrokenOff, Refused, RpcError, TimedOut
 from verus_gateway.reply import Reader, Reply
-from verus_gateway.transport import KEEPALIVE, Transport, cause_of
+from verus_gateway.transport import KEEPALIVE, Mark, Transport, cause_of
 
 MAX_AGE: Final = 300.0
 """Seconds after which a connection is not used again, so that a name is looked up anew."""
@@ -156,6 +156,7 @@ async def sockets(
     keepalive: float = KEEPALIVE,
     max_age: float = MAX_AGE,
     look_up: LookUp | None = None,
+    mark: Mark | None = None,
 ) -> AsyncIterator[Transport]:
     """Open the way over plain sockets.
 
@@ -167,6 +168,7 @@ async def sockets(
         keepalive: Seconds an idle connection is kept.
         max_age: Seconds after which a connection carries no further request.
         look_up: From host and port to addresses; asked for each new connection.
+        mark: Asked for each request's ``traceparent``; without one, none is sent.
     """
     parts = urlsplit(url)
     pool = Pool(
@@ -174,6 +176,7 @@ async def sockets(
         (parts.hostname or "", parts.port or 80),
         Bounds(connect_timeout, max_response_size, connections, keepalive, max_age),
         look_up or _look_up,
+        mark,
     )
     try:
         yield pool
@@ -199,13 +202,20 @@ class Pool:
         address: Host and port; a name is looked up for each new connection.
         bounds: What is kept to.
         look_up: From host and port to addresses.
+        mark: Asked for each request's ``traceparent``.
     """
 
     def __init__(
-        self, authority: str, address: tuple[str, int], bounds: Bounds, look_up: LookUp
+        self,
+        authority: str,
+        address: tuple[str, int],
+        bounds: Bounds,
+        look_up: LookUp,
+        mark: Mark | None = None,
     ) -> None:
         self._authority = authority
         self._look_up = look_up
+        self._mark = mark
         self._address = address
         self._bounds = bounds
         self._places = asyncio.Semaphore(bounds.connections)
@@ -230,7 +240,8 @@ class Pool:
         else:
             await self._places.acquire()
         try:
-            request = b"%b%d\r\n\r\n%b" % (self._head_for(authorization), len(body), body)
+            head = self._head_for(authorization)
+            request = b"%b%d\r\n%b\r\n%b" % (head, len(body), self._marked(), body)
             kept = self._take() if retry else None
             if kept is not None:
                 try:
@@ -327,6 +338,10 @@ class Pool:
             self._idle.popleft().abort()
         if self._idle:
             self._sweep = self._loop.call_later(self._bounds.keepalive, self._sweep_idle)
+
+    def _marked(self) -> bytes:
+        parent = "" if self._mark is None else self._mark()
+        return f"traceparent: {parent}\r\n".encode() if parent else b""
 
     def _head_for(self, authorization: str) -> bytes:
         head, known = self._head

@@ -43,9 +43,18 @@ Open: TypeAlias = Callable[[], AbstractAsyncContextManager[Transport]]
 """Opens a transport and closes it in the end."""
 
 
+Mark: TypeAlias = Callable[[], str]
+"""The ``traceparent`` of the request that is sent now, empty where it has none."""
+
+
 @asynccontextmanager
 async def session(
-    url: str, *, connect_timeout: float, max_response_size: int, connections: int
+    url: str,
+    *,
+    connect_timeout: float,
+    max_response_size: int,
+    connections: int,
+    mark: Mark | None = None,
 ) -> AsyncIterator[Transport]:
     """Open the way over aiohttp's client.
 
@@ -54,6 +63,7 @@ async def session(
         connect_timeout: Seconds to get a connection.
         max_response_size: Bytes of one answer, at most.
         connections: Connections at once; the gate keeps calls below it.
+        mark: Asked for each request's ``traceparent``; without one, none is sent.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE),
@@ -62,14 +72,17 @@ async def session(
         headers={hdrs.ACCEPT_ENCODING: "identity", hdrs.USER_AGENT: "verus-gateway"},
         auto_decompress=False,
     ) as made:
-        yield _Session(made, url.rstrip("/") + "/", max_response_size)
+        yield _Session(made, url.rstrip("/") + "/", max_response_size, mark)
 
 
 class _Session:
-    def __init__(self, made: aiohttp.ClientSession, url: str, max_response_size: int) -> None:
+    def __init__(
+        self, made: aiohttp.ClientSession, url: str, max_response_size: int, mark: Mark | None
+    ) -> None:
         self._session = made
         self._url = url
         self._max_response_size = max_response_size
+        self._mark = mark
 
     async def post(self, body: bytes, authorization: str, deadline: float, *, retry: bool) -> Reply:
         """Return verusd's response; a new connection is never tried unasked."""
@@ -89,10 +102,16 @@ class _Session:
             raise BadAnswer(f"verusd does not speak HTTP: {type(error).__name__}") from None
 
     async def _exchange(self, body: bytes, authorization: str) -> Reply:
+        headers: dict[str, str] = {
+            hdrs.AUTHORIZATION: authorization,
+            hdrs.CONTENT_TYPE: "application/json",
+        }
+        if self._mark is not None and (parent := self._mark()):
+            headers["traceparent"] = parent
         async with self._session.post(
             self._url,
             data=body,
-            headers={hdrs.AUTHORIZATION: authorization, hdrs.CONTENT_TYPE: "application/json"},
+            headers=headers,
             allow_redirects=False,
         ) as response:
             return Reply(response.status, await self._read(response))

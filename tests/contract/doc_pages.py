@@ -27,6 +27,7 @@ NOT_RUN = {
     ".venv/bin/verus-gateway serve --config configs/gateway.toml": "runs until a signal",
     "python3 -m venv /opt/verus-gateway": "writes outside of the checkout",
     "/opt/verus-gateway/bin/pip install --require-hashes -r requirements.lock": "downloads",
+    "/opt/verus-gateway/bin/pip install 'verus-gateway[tracing]'": "downloads",
     "/opt/verus-gateway/bin/pip install --no-deps --no-build-isolation . ./plugins/address "
     "./plugins/chain ./plugins/currency ./plugins/identity ./plugins/node "
     "./plugins/transaction": "installs",

@@ -19,6 +19,7 @@ from verus_gateway.config.tree import (
     SecurityConfig,
     ServerConfig,
     TokenServiceConfig,
+    TracingConfig,
     VerusConfig,
     reference,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "SecurityConfig",
     "ServerConfig",
     "TokenServiceConfig",
+    "TracingConfig",
     "VerusConfig",
     "load",
     "load_token_service",

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from verus_gateway.config import access, issuers, operators, sharing
+from verus_gateway.config import access, extras, issuers, operators, sharing
 from verus_gateway.config.tree import CHAIN_NAME, AdminConfig, AppConfig, Config, VerusConfig
 
 SHORTEST_SECRET: Final = 16
@@ -47,6 +47,7 @@ def contradictions(config: Config) -> Iterator[str]:
     yield from access.contradictions(config)
     yield from sharing.contradictions(config.cache)
     yield from operators.contradictions(config.admin)
+    yield from extras.contradictions(config.tracing)
 
 
 def _of_daemon(table: str, verus: VerusConfig) -> Iterator[str]:

@@ -368,6 +368,24 @@ class MetricsConfig(Struct, frozen=True, kw_only=True):
     enabled: Annotated[bool, Meta(description="whether `GET /metrics` exists")] = True
 
 
+class TracingConfig(Struct, frozen=True, kw_only=True):
+    """``[tracing]``."""
+
+    enabled: Annotated[
+        bool, Meta(description="whether each call is a span; needs `verus-gateway[tracing]`")
+    ] = False
+    endpoint: Annotated[
+        str,
+        Meta(pattern=r"^https?://[^@\s]+$", description="where spans are sent, by OTLP over HTTP"),
+    ] = "http://127.0.0.1:4318/v1/traces"
+    service_name: Annotated[
+        str, Meta(min_length=1, max_length=255, description="`service.name` of the spans")
+    ] = "verus-gateway"
+    sample_ratio: Annotated[
+        float, Meta(ge=0, le=1, description="which part of the traces is sent")
+    ] = 1.0
+
+
 class OpenIdConfig(Struct, frozen=True, kw_only=True):
     """``[admin.openid]``."""
 
@@ -437,6 +455,7 @@ class Config(Struct, frozen=True, kw_only=True):
     cache: CacheConfig = CacheConfig()
     logging: LoggingConfig = LoggingConfig()
     metrics: MetricsConfig = MetricsConfig()
+    tracing: TracingConfig = TracingConfig()
     admin: AdminConfig = AdminConfig()
 
 

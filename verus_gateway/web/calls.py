@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from time import perf_counter
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -12,10 +13,13 @@ from verus_gateway.auth import Caller
 from verus_gateway.errors import RateLimited, RpcError, Shed
 from verus_gateway.limits import Limiter
 from verus_gateway.pipeline import UNKNOWN, Answer, Miss
+from verus_gateway.tracing import Span, Trace
 from verus_gateway.web.callers import USED_UP
 from verus_gateway.web.keys import Served
 
 Outcome: TypeAlias = Answer | RpcError
+
+UNTRACED: Final = nullcontext()
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -27,6 +31,7 @@ class Visit(msgspec.Struct, frozen=True):
         caller: Who calls.
         address: From where, as the limiter groups addresses.
         began: When, on `perf_counter`.
+        trace: Makes the spans of its calls, where they are traced.
     """
 
     served: Served
@@ -34,6 +39,7 @@ class Visit(msgspec.Struct, frozen=True):
     caller: Caller
     address: str
     began: float
+    trace: Trace | None = None
 
     def charge(self, cost: int = 1) -> None:
         """Charge a call to the caller.
@@ -51,6 +57,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
     call: rpc.Call
     miss: Miss
+    span: Span | None = None
 
 
 class Looked(msgspec.Struct, frozen=True):
@@ -69,10 +76,27 @@ class Looked(msgspec.Struct, frozen=True):
 
 def look_at(visit: Visit, message: rpc.Member | list[rpc.Member]) -> Looked:
     """Look at every call of a request, in order; equal ones are looked up once."""
+    if visit.trace is not None:
+        return _look_traced(visit, visit.trace, message)
     if not isinstance(message, list):
         return Looked(visit, message, [look(visit, message)])
     found: dict[int, Answer] = {}
     return Looked(visit, message, [look(visit, member, found) for member in message])
+
+
+def _look_traced(visit: Visit, trace: Trace, message: rpc.Member | list[rpc.Member]) -> Looked:
+    found: dict[int, Answer] = {}
+    outcomes: list[Outcome | Waiting] = []
+    for member in message if isinstance(message, list) else [message]:
+        named = UNKNOWN if isinstance(member, rpc.Refusal) else member.method
+        span = trace.begin(visit.served.pipeline.label(named))
+        outcome = look(visit, member, found)
+        if isinstance(outcome, Waiting):
+            outcome = Waiting(outcome.call, outcome.miss, span)
+        else:
+            span.end(outcome)
+        outcomes.append(outcome)
+    return Looked(visit, message, outcomes)
 
 
 def look(
@@ -115,7 +139,7 @@ async def fetch(visit: Visit, waiting: Sequence[Waiting]) -> list[Outcome]:
             workers = (_work(visit, turns, outcomes, places) for _ in range(places))
             await asyncio.gather(*workers)
     except (RateLimited, Shed) as error:
-        return [_failed(visit, each.call, error, visit.began) for each in waiting]
+        return [_turned_away(visit, each, error) for each in waiting]
     return [outcomes[number] for number in range(len(waiting))]
 
 
@@ -123,9 +147,9 @@ async def fetch_one(visit: Visit, waiting: Waiting) -> Outcome:
     """Answer one call that waits."""
     try:
         with visit.limiter.inside_for(visit.caller, visit.address):
-            return await _fetched(visit, waiting.call, waiting.miss)
+            return await _fetched(visit, waiting, waiting.miss)
     except (RateLimited, Shed) as error:
-        return _failed(visit, waiting.call, error, visit.began)
+        return _turned_away(visit, waiting, error)
 
 
 async def _work(
@@ -134,10 +158,25 @@ async def _work(
     for number, each in turns:
         # Who had to wait for a place looks again: an equal call may have been answered meanwhile.
         late = number >= places
-        outcomes[number] = await _fetched(visit, each.call, None if late else each.miss)
+        outcomes[number] = await _fetched(visit, each, None if late else each.miss)
 
 
-async def _fetched(visit: Visit, call: rpc.Call, miss: Miss | None) -> Outcome:
+async def _fetched(visit: Visit, waiting: Waiting, miss: Miss | None) -> Outcome:
+    if waiting.span is None:
+        return await _asked(visit, waiting.call, miss)
+    with waiting.span.current():
+        outcome = await _asked(visit, waiting.call, miss)
+    waiting.span.end(outcome)
+    return outcome
+
+
+def _turned_away(visit: Visit, waiting: Waiting, error: RpcError) -> RpcError:
+    if waiting.span is not None:
+        waiting.span.end(error)
+    return _failed(visit, waiting.call, error, visit.began)
+
+
+async def _asked(visit: Visit, call: rpc.Call, miss: Miss | None) -> Outcome:
     pipeline, counts = visit.served.pipeline, visit.served.counts
     try:
         if miss is None:

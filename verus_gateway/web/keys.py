@@ -1,6 +1,6 @@
 """What a handler may take from its application or request."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from verus_gateway.limits import Limiter
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
 from verus_gateway.reload import Reload
+from verus_gateway.tracing import Trace
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +38,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Served(msgspec.Struct, frozen=True):
-    """What reads and answers the calls of one chain, and where they are counted."""
+    """What reads and answers the calls of one chain, where they are counted, and traced if at all."""
 
     pipeline: Pipeline
     counts: ChainCounts
     forms: Forms = msgspec.field(default_factory=Forms)
+    trace: Callable[[Mapping[str, str]], Trace] | None = None
 
 
 class Listener(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from verus_gateway.pipeline import UNKNOWN, Answer
 from verus_gateway.web.answers import described, joined, marked, rendered, response
 from verus_gateway.web.callers import address_of, caller_of, sender_of, turned_away
 from verus_gateway.web.calls import (
+    UNTRACED,
     Looked,
     Visit,
     Waiting,
@@ -64,10 +65,12 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     lane = request.app.get(LANE)
     if lane is not None and line is not None:
         lane.learn(line, request)
-    visit = Visit(served, request.app[LIMITER], caller, address, began)
+    trace = None if served.trace is None else served.trace(request.headers)
+    visit = Visit(served, request.app[LIMITER], caller, address, began, trace)
     if isinstance(message, list):
         request.app[COUNTS].batches += 1
-    return await _answered(look_at(visit, message), limits)
+    with trace or UNTRACED:
+        return await _answered(look_at(visit, message), limits)
 
 
 def _turned_away(
