@@ -345,3 +345,11 @@ async def test_classes_that_are_not_strangers_keep_their_own_figures(start: Star
     stack = await start(rates=limits)
 
     assert stack.gateway.limiter.classes == ("anonymous", "default", "gold")
+
+
+async def test_what_is_no_call_is_charged_and_limited_as_calls_are(start: StartStack) -> None:
+    stack = await start(rates=rates(burst=2))
+
+    reply = await stack.post([{"id": 1}, {"id": 2}, {"id": 3}])
+
+    assert [each["error"]["code"] for each in reply.body] == [-32600, -32600, -32003]

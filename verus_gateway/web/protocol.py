@@ -9,6 +9,7 @@ off here.
 
 import asyncio
 from collections import Counter as Tally
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import msgspec
@@ -46,12 +47,12 @@ class Protocol(RequestHandler):
         options: What aiohttp is told.
     """
 
-    __slots__ = ("_first_head", "_lane", "_owed", "_server", "_unread", "head", "looked", "peer")
+    __slots__ = ("_lane", "_owed", "_patience", "_server", "_stream", "head", "looked", "peer")
 
     def __init__(self, server: "Server", **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
-        self._unread: asyncio.TimerHandle | None = None
+        self._patience: dict[str, asyncio.TimerHandle] = {}
         self._lane = server.lane if self.keepalive_timeout > 0 else None
         self._owed = 0
         self.head = b""
@@ -75,13 +76,14 @@ class Protocol(RequestHandler):
         super().connection_made(transport)
         peer = self.peername
         self.peer = str(peer[0] if isinstance(peer, tuple) else peer or "")
-        self._first_head = self._loop.call_later(self._server.manners.head, self._no_head)
+        # Our own: aiohttp lets go of it when it closes, also where the client reads nothing more.
+        self._stream = cast(asyncio.Transport, transport)
+        self._give("head", self._server.manners.head, self._no_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
-        self._first_head.cancel()
-        if self._unread is not None:
-            self._unread.cancel()
+        for timer in self._patience.values():
+            timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -110,23 +112,23 @@ class Protocol(RequestHandler):
     def pause_writing(self) -> None:
         """Give a client that does not read its time."""
         super().pause_writing()
-        self._unread = self._loop.call_later(self._server.manners.read, self._cut, "reader")
+        self._give("reader", self._server.manners.read, lambda: self._cut("reader"))
 
     def resume_writing(self) -> None:
         """Go on: the client has read."""
         super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        self._patience.pop("reader").cancel()
+
+    def _give(self, reason: str, seconds: float, then: Callable[[], None]) -> None:
+        self._patience[reason] = self._loop.call_later(seconds, then)
 
     def _no_head(self) -> None:
         if self._request_count == 0:
             self._cut("head")
 
     def _cut(self, reason: str) -> None:
-        if self.transport is not None:
-            self._server.cut[reason] += 1
-            self.transport.abort()
+        self._server.cut[reason] += 1
+        self._stream.abort()
 
     def handle_error(
         self,
