@@ -116,7 +116,9 @@ class Gateway:
             for name, verus in settings.items()
         }
         self.concert = self._concert()
-        self.desk = Desk(self.chains, methods, self.limiter)
+        self.desk = Desk(
+            self.chains, methods, self.limiter, self.concert.instances if self.concert else list
+        )
         # Sessions and attempts are apart: strangers' attempts must not push out a session.
         self.office = furnish(
             config.admin,

@@ -58,6 +58,8 @@ class Desk:
         chains: From name to chain.
         methods: What is offered.
         limiter: Who knows how much of their allowance callers have used.
+        instances: Returns the instances that hear each other, this one first; none where there is
+            one.
         wall: Seconds since 1970; the breakers' own clocks know no date.
     """
 
@@ -66,10 +68,12 @@ class Desk:
         chains: Mapping[str, Chain],
         methods: Registry,
         limiter: Limiter,
+        instances: Callable[[], list[dict[str, Any]]] = list,
         wall: Wall = time.time,
     ) -> None:
         self.chains = chains
         self._limiter = limiter
+        self.instances = instances
         self._methods = methods
         self._wall = wall
 
@@ -83,10 +87,12 @@ class Desk:
 
         The body of ``GET /admin/circuit-breaker/status``, see ``docs/admin.md``.
         """
-        return {
+        told: dict[str, Any] = {
             "state": self.state,
             "chains": {name: self.breaker(chain.breaker) for name, chain in self.chains.items()},
         }
+        instances = self.instances()
+        return {**told, "instances": instances} if instances else told
 
     def breaker(self, breaker: Breaker) -> dict[str, Any]:
         """Return everything that is known of one breaker; seconds and UTC times."""

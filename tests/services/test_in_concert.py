@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from operators import ADMIN, operator
 from redis_servers import Servers, eventually, needs_redis
 from services.test_shared_answers import cache, three
 from stack import Stack, StartStack, simulated
@@ -190,3 +191,38 @@ async def test_a_caller_is_charged_at_one_instance_for_what_it_spent_at_another(
     await eventually(lambda: bool(limiter.fullest()))
 
     assert limiter.fullest()[0].used > 0
+
+
+async def test_status_and_page_list_every_instance_with_its_state_and_age(
+    start: StartStack, redis: Servers
+) -> None:
+    stacks = await three(
+        start,
+        cache(redis.one().url),
+        admin=ADMIN,
+        scopes=("public", "read", "admin"),
+        rules=BreakerConfig(failure_threshold=2),
+        verus={"tip_poll_seconds": 3600.0},
+    )
+    await together(stacks)
+    stacks[1].simulator.fault("refuse")
+    for height in range(2):
+        await stacks[1].call("getblock", height)
+    await eventually(lambda: all(s.gateway.chain.breaker.name == "open" for s in stacks))
+    await eventually(lambda: heard(stacks[0]) == {"open"})
+
+    told = (await stacks[0].get("/admin/circuit-breaker/status")).body["instances"]
+    async with operator(stacks[0].url) as ada:
+        await ada.sign_in()
+        page = await ada.get()
+
+    assert len(told) == 3
+    assert {each["breakers"]["VRSC"] for each in told} == {"open"}
+    assert all(each["age"] >= 0 and each["heard_seconds_ago"] >= 0 for each in told)
+    assert all(each["name"] in page.text for each in told)
+    assert page.text.count("VRSC open") == 3
+
+
+def heard(stack: Stack) -> set[str]:
+    """Return the states of all breakers, as one instance has heard of them."""
+    return {each["breakers"]["VRSC"] for each in stack.gateway.desk.instances()}

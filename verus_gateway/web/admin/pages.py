@@ -78,6 +78,7 @@ def _board(
         chains=desk.told(),
         csrf=session[CSRF],
         done=done if done in desk.chains else "",
+        instances=desk.instances(),
         methods=desk.methods(),
         now=datetime.now(UTC).isoformat(timespec="seconds"),
         problem=problem,
