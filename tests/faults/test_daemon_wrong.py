@@ -23,7 +23,7 @@ async def test_d7_what_is_no_answer_is_counted_and_never_shown(begin: Begin, fau
 @pytest.mark.fault("D8", "an answer over the limit")
 async def test_d8_a_huge_answer_is_cut_off_at_the_limit(begin: Begin) -> None:
     world = await begin(verus="max_response_size = 65536")
-    world.daemon.fault("huge", 50_000_000, methods=["getdifficulty"])
+    world.daemon.fault("huge", 1_000_000, methods=["getdifficulty"])
 
     said = await world.call("getdifficulty")
     others = await world.call("getblockcount")

@@ -40,6 +40,7 @@ async def load(stacks: list[Stack], seconds: float) -> list[object]:
     return wrong
 
 
+@pytest.mark.fault("R1", "Redis is not there at the start")
 async def test_r1_down_at_start(start: StartStack, redis: Servers) -> None:
     server = redis.one()
     server.kill()
@@ -55,6 +56,7 @@ async def test_r1_down_at_start(start: StartStack, redis: Servers) -> None:
     assert "stands alone" in health["warnings"][0]
 
 
+@pytest.mark.fault("R2", "Redis is killed under load")
 async def test_r2_killed_under_load_no_call_fails_and_it_is_shared_again_within_five_seconds(
     start: StartStack, redis: Servers
 ) -> None:
@@ -74,6 +76,7 @@ async def test_r2_killed_under_load_no_call_fails_and_it_is_shared_again_within_
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.fault("R3", "Redis hangs")
 async def test_r3_a_server_that_hangs_costs_its_timeout_and_piles_nothing_up(
     start: StartStack, redis: Servers
 ) -> None:
@@ -93,6 +96,7 @@ async def test_r3_a_server_that_hangs_costs_its_timeout_and_piles_nothing_up(
     await eventually(lambda: alone(stack) == "", 5)
 
 
+@pytest.mark.fault("R4", "the memory of Redis is full")
 async def test_r4_full_memory_is_a_miss_and_reading_goes_on(
     start: StartStack, redis: Servers
 ) -> None:
@@ -112,6 +116,7 @@ async def test_r4_full_memory_is_a_miss_and_reading_goes_on(
     assert store.details()["status"] == "up"
 
 
+@pytest.mark.fault("R4", "the server became a replica")
 async def test_r4_a_server_that_became_a_replica_is_left_and_tried_again(
     start: StartStack, redis: Servers
 ) -> None:
@@ -126,6 +131,7 @@ async def test_r4_a_server_that_became_a_replica_is_left_and_tried_again(
     await eventually(lambda: alone(stack) == "", 5)
 
 
+@pytest.mark.fault("R4", "the password of Redis is wrong")
 async def test_r4_a_wrong_password_is_named_in_health_and_calls_are_answered(
     start: StartStack, redis: Servers
 ) -> None:
@@ -139,6 +145,7 @@ async def test_r4_a_wrong_password_is_named_in_health_and_calls_are_answered(
     assert health["warnings"][0].endswith("does not answer: noauth")
 
 
+@pytest.mark.fault("R6", "a master of the cluster is lost")
 async def test_r6_a_cluster_that_loses_a_master_fails_no_call(
     start: StartStack, redis: Servers
 ) -> None:
@@ -156,6 +163,7 @@ async def test_r6_a_cluster_that_loses_a_master_fails_no_call(
     await eventually(lambda: all(alone(stack) == "" for stack in stacks), 15)
 
 
+@pytest.mark.fault("R7", "revocations are evicted")
 async def test_r7_evicted_revocations_are_remembered_by_every_instance(
     start: StartStack, redis: Servers
 ) -> None:
@@ -217,6 +225,7 @@ async def test_what_was_revoked_while_redis_was_away_is_told_when_it_is_back(
     await eventually(lambda: later.gateway.access.revocations.known("number"), 2)
 
 
+@pytest.mark.fault("R8", "the instances cannot hear each other")
 async def test_r8_cut_off_each_grants_its_part_of_an_allowance(
     start: StartStack, redis: Servers
 ) -> None:
@@ -240,6 +249,7 @@ async def test_r8_cut_off_each_grants_its_part_of_an_allowance(
     )
 
 
+@pytest.mark.fault("R9", "Redis takes no more clients")
 async def test_r9_too_many_clients_is_a_miss(start: StartStack, redis: Servers) -> None:
     server = redis.one("--maxclients", "1")
     held = await asyncio.open_connection("127.0.0.1", server.port)
