@@ -89,7 +89,6 @@ class Authenticator:
 
     def __init__(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
         self._heirs: list[Callable[[], None]] = []
-        self.epoch = 0
         self.adopt(stranger, kinds)
 
     def adopt(self, stranger: Caller, kinds: Sequence[Recogniser]) -> None:
@@ -98,7 +97,6 @@ class Authenticator:
         self._kinds = tuple(kinds)
         for heir in self._heirs:
             heir()
-        self.epoch += 1
 
     def on_change(self, heir: Callable[[], None]) -> None:
         """Call *heir*, who keeps what `memory_for` returned, when that counts no more."""
@@ -111,7 +109,7 @@ class Authenticator:
     def memory_for(self, headers: Headers) -> Recall:
         """Return what recognises whoever sends just these headers, to be asked each time.
 
-        It holds until `epoch` changes.
+        It holds until others are recognised; `on_change` tells of that.
         """
         shown = [kind for kind in self._kinds if kind.shown(headers)]
         if not shown:

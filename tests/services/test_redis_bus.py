@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from core.shared_doubles import Way
@@ -11,10 +12,11 @@ from redis_servers import Servers, eventually, needs_redis
 from verus_gateway.config import CacheConfig, Secret
 from verus_gateway.redis_url import parse
 from verus_gateway.shared.link import Link
-from verus_gateway.shared.redis_bus import WAITING, RedisBus
+from verus_gateway.shared.redis_bus import SILENCE, WAITING, RedisBus
 from verus_gateway.shared.shelf import RedisShelf
 from verus_gateway.shared.store import Store, key_of, link_to, place_of
 from verus_gateway.shelf import MemoryShelf
+from verus_gateway.testing import FakeClock
 
 pytestmark = needs_redis
 
@@ -88,3 +90,28 @@ async def test_a_store_shows_where_it_is_and_never_its_password(tmp_path: Path) 
 
     assert place_of(url, str(file)).password == "hunter2hunter2"
     assert repr(store) == "<Store in server 127.0.0.1:1, <Link answers, away: None>>"
+
+
+class Silent:
+    """A subscriber that hears nothing, while the time passes."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.asked = 0
+
+    async def subscribe(self, channel: str) -> None:
+        assert channel == "vg:notes"
+
+    async def get_message(self, timeout: float) -> None:  # noqa: ASYNC109  as redis-py has it
+        self.asked += 1
+        self._clock.advance(timeout)
+
+
+async def test_a_channel_that_hears_not_even_its_own_signs_of_life_is_given_up() -> None:
+    clock = FakeClock()
+    channel: Any = Silent(clock)
+    bus = RedisBus(Way().link, prefix="vg", clock=clock)
+
+    await bus._hear(channel, lambda _: None, lambda: None)
+
+    assert (channel.asked, clock.now) == (4, SILENCE)

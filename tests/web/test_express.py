@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from core.issuing import ISSUER, KEY, bearer
-from stack import Stack, StartStack
+from stack import Stack, StartStack, until
 from web.doors import Door, counted, plain
 
 from verus_gateway import jwks
@@ -417,11 +417,14 @@ async def test_who_is_over_the_limit_is_refused_by_both(start: StartStack) -> No
 async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
     await doors.compare(*[GOOD] * 5)
     for stack in (doors.ordinary, doors.express):
+        stack.simulator.fault("refuse")  # a look at the tip under way would confirm it again
         breaker = stack.gateway.chain.breaker
         while breaker.name != "open":
             with suppress(RpcError), breaker.guard():
                 raise Refused("made up")
         assert breaker.name == "open"
+    tips = [stack.gateway.chain.tip for stack in (doors.ordinary, doors.express)]
+    await until(lambda: all(tip.away and tip.generation is None for tip in tips))
 
     before = doors.express.gateway.counts.express
 

@@ -90,8 +90,7 @@ class Head(msgspec.Struct):
         served: What answers the calls at its path.
         length: Bytes of the body.
         headers: As aiohttp read them.
-        recall: Recognises who sends them, as of
-        epoch: this state of the authenticator.
+        recall: Recognises who sends them.
         id: The caller's own request id, empty where a new one is made.
         blocks: From a kind of answer to the headers that are the same each time.
     """
@@ -100,7 +99,6 @@ class Head(msgspec.Struct):
     length: int
     headers: Headers
     recall: Recall
-    epoch: int
     id: str
     blocks: dict[str, bytes]
 
@@ -192,9 +190,6 @@ class Lane:
         return False
 
     def _visit(self, line: Line, head: Head, began: float) -> Visit | None:
-        if head.epoch != self._authenticator.epoch:
-            head.epoch = self._authenticator.epoch
-            head.recall = self._authenticator.memory_for(head.headers)
         caller = head.recall(head.headers)
         if caller is None:
             return None
@@ -254,8 +249,7 @@ class Lane:
             return None
         length = int(headers[hdrs.CONTENT_LENGTH])
         recall = self._authenticator.memory_for(headers)
-        epoch = self._authenticator.epoch
-        return Head(served, length, headers, recall, epoch, sane_id(headers), {})
+        return Head(served, length, headers, recall, sane_id(headers), {})
 
 
 def owed(data: bytes) -> int:
