@@ -65,7 +65,7 @@ class Chain:
         self.counts = ChainCounts()
         self.breaker = Breaker(_rules(verus))
         self.gate = Gate(verus.max_concurrency, verus.max_queue)
-        self.http = _http_daemon(verus, self.gate.shrink, mark)
+        self.http = _http_daemon(verus, self.gate, self.breaker, mark)
         seen = self.counts.daemon_call
         self.daemon = GuardedDaemon(
             self.http, self.breaker, self.gate, seen, lambda: self.tip.stranger
@@ -270,9 +270,7 @@ def _rules(verus: VerusConfig) -> Rules:
     )
 
 
-def _http_daemon(
-    verus: VerusConfig, overloaded: Callable[[], None], mark: Mark | None
-) -> HttpDaemon:
+def _http_daemon(verus: VerusConfig, gate: Gate, breaker: Breaker, mark: Mark | None) -> HttpDaemon:
     way = sockets if verus.rpc_url.startswith("http:") else session
     return HttpDaemon(
         partial(
@@ -289,7 +287,8 @@ def _http_daemon(
             password_file=_path(verus.rpc_password_file),
             cookie_file=_path(verus.rpc_cookie_file),
         ),
-        overloaded=overloaded,
+        overloaded=gate.shrink,
+        worthwhile=lambda: breaker.name != "open",
     )
 
 

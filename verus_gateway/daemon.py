@@ -12,7 +12,7 @@ from msgspec import Raw
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     wait_random_exponential,
 )
@@ -93,6 +93,7 @@ class HttpDaemon:
         credentials: User name and password.
         overloaded: Told each time that verusd's work queue was full, also where the next attempt
             succeeds and nobody else learns of it.
+        worthwhile: Whether to ask again at all: not while the breaker is open, say.
         sleep: Waits between retries.
     """
 
@@ -102,10 +103,12 @@ class HttpDaemon:
         credentials: Credentials,
         *,
         overloaded: Callable[[], None] = lambda: None,
+        worthwhile: Callable[[], bool] = lambda: True,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._open = open
         self._overloaded = overloaded
+        self._worthwhile = worthwhile
         self._credentials = credentials
         self._sleep = sleep
         self._number = 0
@@ -151,12 +154,14 @@ class HttpDaemon:
         async def attempt() -> Raw:
             if failures:
                 raise failures.pop()
+            if not self._worthwhile():  # that may have changed in the pause
+                raise first
             return await self._attempt(question)
 
         retrying = AsyncRetrying(
             stop=_enough,
             wait=wait_random_exponential(multiplier=0.05, max=0.5),
-            retry=retry_if_exception_type((Refused, BrokenOff, Overloaded)),
+            retry=retry_if_exception(self._may_go_on),
             sleep=self._sleep,
             reraise=True,
         )
@@ -166,6 +171,9 @@ class HttpDaemon:
         except TimeoutError:
             raise TimedOut("verusd did not answer in time") from None
         return answer
+
+    def _may_go_on(self, error: BaseException) -> bool:
+        return isinstance(error, Refused | BrokenOff | Overloaded) and self._worthwhile()
 
     async def _attempt(self, question: Question) -> Raw:
         used = self._credentials.header

@@ -206,6 +206,19 @@ async def test_each_full_queue_is_told_also_where_the_last_attempt_succeeds(make
     assert len(told) == 2
 
 
+@pytest.mark.parametrize("when", ["before the pause", "in the pause"])
+async def test_a_breaker_that_opens_ends_the_attempts(make: Make, when: str) -> None:
+    closed = [True] if when == "in the pause" else []
+    async with (
+        stub([OVERLOAD]) as server,
+        make(server.url, worthwhile=lambda: bool(closed and closed.pop())) as daemon,
+    ):
+        with pytest.raises(Overloaded):
+            await Client(daemon, []).ask()
+
+    assert len(server.heard) == 1
+
+
 async def test_pauses_between_attempts_end_at_the_deadline(make: Make) -> None:
     async with (
         stub([OVERLOAD]) as server,
