@@ -15,7 +15,6 @@ from msgspec import Meta, Struct
 from page import code, first, table
 
 from verus_gateway import config, errors, plugin, registry, tokens
-from verus_gateway.app import Gateway
 from verus_gateway.bearer import BearerTokens
 from verus_gateway.breaker import Change
 from verus_gateway.config import (
@@ -29,6 +28,7 @@ from verus_gateway.config import (
 from verus_gateway.config.tree import tables_of
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
+from verus_gateway.gateway import Gateway
 from verus_gateway.issuing import TokenService
 from verus_gateway.openrpc import fallback_text, kept_text
 from verus_gateway.registry import Registry

@@ -13,8 +13,7 @@ import pytest
 from aiohttp import web
 from opentelemetry.sdk.trace import SpanProcessor
 
-from verus_gateway import registry
-from verus_gateway.app import Gateway
+from verus_gateway import app, registry
 from verus_gateway.config import (
     AdminConfig,
     AuthConfig,
@@ -30,6 +29,7 @@ from verus_gateway.config import (
     TracingConfig,
     VerusConfig,
 )
+from verus_gateway.gateway import Gateway
 from verus_gateway.plugin import Method
 from verus_gateway.registry import Registry, Row
 from verus_gateway.reload import Reload
@@ -152,7 +152,7 @@ async def start() -> AsyncIterator[StartStack]:
             if plan.spans is not None:
                 gateway.tracing = OpenTelemetry(plan.tracing, plan.spans)
             runner = Runner(
-                gateway.application(),
+                app.application(gateway),
                 handler_cancellation=True,
                 auto_decompress=False,
                 access_log=None,

@@ -144,10 +144,10 @@ def _serve(arguments: argparse.Namespace) -> int:
         warn_of(settings.security.mode)
         _run(
             serve(
-                gateway.application(),
+                app.application(gateway),
                 settings.server,
                 lambda url: print(f"verus-gateway listens on {url}", flush=True),
-                beside=gateway.beside(),
+                beside=app.beside(gateway),
                 reload=gateway.reload,
                 reuse_port=siblings is not None,
             )

@@ -70,7 +70,7 @@ def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> in
                 warn_of(gateway.config.security.mode)
                 run_loop(
                     serve(
-                        gateway.application(),
+                        app.application(gateway),
                         gateway.config.server,
                         lambda url: print(_welcome(plan, url, entry, secret), flush=True),
                     )

@@ -2,12 +2,16 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
+
+import msgspec
 
 from verus_gateway.config import Config
 from verus_gateway.errors import ConfigError
 
 log: Final = logging.getLogger(__name__)
+
+Table = TypeVar("Table", bound=msgspec.Struct)
 
 
 class Adopting(Protocol):
@@ -79,3 +83,28 @@ class Reload:
         self.taken += 1
         log.info("configuration in force", extra={"next_start": ", ".join(waiting)})
         return waiting
+
+
+def waiting(running: Config, wanted: Config) -> list[str]:
+    """Return the tables of *wanted* of which something counts from the next start only.
+
+    Args:
+        running: What the process was started with.
+        wanted: What it goes by now, as far as it may in motion.
+    """
+    moved = msgspec.structs.replace(
+        wanted,
+        logging=_like(wanted.logging, running.logging, "level"),
+        auth=_like(wanted.auth, running.auth, "anonymous_scopes", "apps", "app_window"),
+        rate_limit=_like(
+            wanted.rate_limit, running.rate_limit, "enabled", "anonymous", "default", "classes"
+        ),
+    )
+    return [
+        name for name in Config.__struct_fields__ if getattr(moved, name) != getattr(running, name)
+    ]
+
+
+def _like(table: Table, other: Table, *keys: str) -> Table:
+    """Return *table* with what *other* says at *keys*."""
+    return msgspec.structs.replace(table, **{key: getattr(other, key) for key in keys})

@@ -54,6 +54,13 @@ class Watchdog:
         """Seconds by which the next heartbeat is overdue now."""
         return max(0.0, self._clock() - self._beat_at - BEAT)
 
+    def readings(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        """Return what is read at scrape time: name, help and how to read it."""
+        return {
+            "loop_lag_seconds": ("Worst lateness since last asked", self.take_lag),
+            "loop_blocked_total": ("Times the event loop stood still", lambda: self.blocked),
+        }
+
     async def beat(self, sleep: Sleep = asyncio.sleep) -> None:
         """Note a heartbeat for ever."""
         self._thread_id = threading.get_ident()

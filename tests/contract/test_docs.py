@@ -33,8 +33,8 @@ from contract.doc_pages import (
 )
 
 from verus_gateway import config, errors, registry
-from verus_gateway.app import Gateway
 from verus_gateway.config import AuthConfig, Config, Secret, VerusConfig
+from verus_gateway.gateway import Gateway
 
 EXAMPLE = ROOT / "plugins" / "example"
 

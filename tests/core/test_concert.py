@@ -3,10 +3,10 @@ from collections.abc import Mapping
 from core.test_shared_breakers import Air, Mouth
 
 from verus_gateway import registry
-from verus_gateway.app import Gateway
 from verus_gateway.auth import Caller
 from verus_gateway.concert import LISTED, Concert
 from verus_gateway.config import Config, RateLimitConfig, Secret, VerusConfig
+from verus_gateway.gateway import Gateway
 from verus_gateway.limits import Limiter
 from verus_gateway.shared.exchange import Exchange
 from verus_gateway.shared.notes import BlockNote, RevokedNote, SpentNote

@@ -10,6 +10,7 @@ from operators import ADMIN, PASSWORD, Operator, audited, operator
 from pytest_aiohttp import AiohttpClient
 from stack import Stack, StartStack, simulated, until
 
+from verus_gateway import app
 from verus_gateway.config import AdminConfig, BreakerConfig, RateLimitConfig, Secret, SecurityConfig
 from verus_gateway.config.tree import AnonymousClass
 from verus_gateway.errors import ConfigError
@@ -242,7 +243,7 @@ async def test_a_listener_of_its_own_has_the_page_and_the_public_one_has_not(
         scopes=("admin",),
     )
 
-    beside = stack.gateway.beside()
+    beside = app.beside(stack.gateway)
     assert beside is not None
     routes = {resource.canonical for resource in beside.app.router.resources()}
 
@@ -261,7 +262,7 @@ async def test_a_listener_of_its_own_charges_wrong_credentials_too(
     stack = await start(
         admin=AdminConfig(bind="127.0.0.1:9090"), rates=RateLimitConfig(anonymous=stranger)
     )
-    beside = stack.gateway.beside()
+    beside = app.beside(stack.gateway)
     assert beside is not None
     client = await aiohttp_client(beside.app)
 
