@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,6 +136,13 @@ StartStack = Callable[..., Awaitable[Stack]]
 @pytest.fixture
 async def start() -> AsyncIterator[StartStack]:
     """Start what a `Plan` says; its members may be given as keywords."""
+    async with starting() as started:
+        yield started
+
+
+@asynccontextmanager
+async def starting() -> AsyncIterator[StartStack]:
+    """Give what starts stacks, and end all of them."""
     async with AsyncExitStack() as stack:
 
         async def started(**members: Any) -> Stack:

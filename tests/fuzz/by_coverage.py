@@ -17,13 +17,9 @@ from types import FrameType
 from typing import Any, Final
 
 from fuzz.mutations import damaged
-from fuzz.targets import TARGETS
-
-from verus_gateway import rpc
-from verus_gateway.web import express
+from fuzz.targets import TARGETS, Hold, Target
 
 CORPUS: Final = Path(__file__).with_name("corpus")
-WATCHED: Final = {"envelope": rpc.__file__, "framing": express.__file__}
 
 Seen = set[Any]
 
@@ -34,17 +30,18 @@ def corpus(target: str) -> list[bytes]:
 
 
 @contextmanager
-def watching(file: str, seen: Seen) -> Iterator[None]:
-    """Add each pair of lines of *file* that run one after the other to *seen*."""
+def watching(files: frozenset[str], seen: Seen) -> Iterator[None]:
+    """Add each pair of lines of *files* that run one after the other to *seen*."""
 
     def enter(frame: FrameType, _: str, __: Any) -> Any:
-        if frame.f_code.co_filename != file:
+        file = frame.f_code.co_filename
+        if file not in files:
             return None
         last = frame.f_lineno
 
         def step(inner: FrameType, ___: str, ____: Any) -> Any:
             nonlocal last
-            seen.add((last, inner.f_lineno))
+            seen.add((file, last, inner.f_lineno))
             last = inner.f_lineno
             return step
 
@@ -59,7 +56,7 @@ def watching(file: str, seen: Seen) -> Iterator[None]:
 
 
 def fuzz(
-    target: str, inputs: list[bytes], chance: random.Random, goes_on: Callable[[], bool]
+    target: Target, inputs: list[bytes], chance: random.Random, goes_on: Callable[[], bool]
 ) -> tuple[int, list[bytes]]:
     """Try damaged inputs while *goes_on*; return how many were tried and which were new.
 
@@ -68,22 +65,26 @@ def fuzz(
     """
     known: Seen = set()
     pool, new, tried = list(inputs), [], 0
-    for text in inputs:
-        _try(target, text, known)
-    while goes_on():
-        text = damaged(chance, chance.choice(pool), chance.choice(pool))
-        before = len(known)
-        _try(target, text, known)
-        tried += 1
-        if len(known) > before:
-            pool.append(text)
-            new.append(text)
+    with target.open() as hold:
+        for text in inputs:
+            _try(target, hold, text, known)
+        while goes_on():
+            text = damaged(chance, chance.choice(pool), chance.choice(pool), target.pieces)
+            before = len(known)
+            if tried % target.one_of:
+                known.add(hold(text))
+            else:
+                _try(target, hold, text, known)
+            tried += 1
+            if len(known) > before:
+                pool.append(text)
+                new.append(text)
     return tried, new
 
 
-def _try(target: str, text: bytes, known: Seen) -> None:
-    with watching(WATCHED[target], known):
-        saw = TARGETS[target](text)
+def _try(target: Target, hold: Hold, text: bytes, known: Seen) -> None:
+    with watching(target.watched, known):
+        saw = hold(text)
     known.add(saw)
 
 
@@ -100,17 +101,17 @@ def main() -> None:
     words = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 32) if words.seed is None else words.seed
     print(f"seed {seed}")
-    for target in TARGETS:
+    for name, target in TARGETS.items():
         ends = time.monotonic() + words.seconds / len(TARGETS)
-        kept = corpus(target)
+        kept = corpus(name)
         chance = random.Random(seed)  # noqa: S311  repeatable on purpose
         tried, new = fuzz(target, kept, chance, _before(ends))
         print(
-            f"{target}: {tried} inputs tried, {len(kept)} in the corpus, {len(new)} new, no difference"
+            f"{name}: {tried} inputs tried, {len(kept)} in the corpus, {len(new)} new, no difference"
         )
         for text in new if words.keep else []:
-            name = hashlib.sha256(text).hexdigest()[:12]
-            (CORPUS / target / name).write_bytes(text)
+            digest = hashlib.sha256(text).hexdigest()[:12]
+            (CORPUS / name / digest).write_bytes(text)
 
 
 if __name__ == "__main__":

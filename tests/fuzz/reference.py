@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from json import scanner
 from json.decoder import py_scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from verus_gateway import rpc
 from verus_gateway.errors import InvalidRequest, ParseError
@@ -96,10 +96,13 @@ def _is_too_many(body: bytes, max_batch: int) -> bool:
     return isinstance(message, list) and len(message) > max_batch
 
 
-def actual(body: bytes, max_batch: int) -> Outcome:
+Decode: TypeAlias = Callable[[bytes, int], Member | list[Member]]
+
+
+def actual(body: bytes, max_batch: int, decode: Decode = rpc.decode) -> Outcome:
     """Have the gateway read *body*; any exception but its two is a bug and goes through."""
     try:
-        read = rpc.decode(body, max_batch)
+        read = decode(body, max_batch)
     except ParseError:
         return Outcome("parse")
     except InvalidRequest:

@@ -2,24 +2,42 @@
 
 import asyncio
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParserPy
+from fuzz import lanes
+from fuzz.mutations import HTTP, JSON
 from fuzz.reference import actual, expected, one_by_one
 
-from verus_gateway import rpc
+from verus_gateway import forms, rpc
 from verus_gateway.errors import RpcError
+from verus_gateway.forms import Forms
+from verus_gateway.web import calls, express, protocol
 from verus_gateway.web.express import owed
 
 MAX_BATCH: Final = 5
 
+Hold: TypeAlias = Callable[[bytes], str]
+"""Takes an input, raises `AssertionError` where two readers differ, says what it saw."""
 
-def envelope(body: bytes) -> str:
+
+@contextmanager
+def envelope() -> Iterator[Hold]:
+    """Give what holds readings of a body together; calls once read are remembered."""
+    known = Forms()
+    yield lambda body: _read(body, known)
+
+
+def _read(body: bytes, known: Forms) -> str:
     """Hold the gateway's reading of a body to the slow one; return what kind of body it was."""
     read = actual(body, MAX_BATCH)
+    for _ in range(3):  # noted, proved, known
+        assert actual(body, MAX_BATCH, known.decode) == read, body
     said = expected(body, MAX_BATCH)
     if said is not None and said.kind == "refused":
         assert read.kind != "read", (body, read)
@@ -31,7 +49,13 @@ def envelope(body: bytes) -> str:
     return f"{read.kind} {len(read.members)} {_complaint(body)}"
 
 
-def framing(data: bytes) -> str:
+@contextmanager
+def framing() -> Iterator[Hold]:
+    """Give what tells whether a request ends where the lane says that it does."""
+    yield _framed
+
+
+def _framed(data: bytes) -> str:
     """Hold what the express lane tells of a request's end to what aiohttp finds."""
     left = owed(data)
     if left >= 0:
@@ -73,4 +97,30 @@ def _complaint(body: bytes) -> str:
     return ""
 
 
-TARGETS: Final[dict[str, Callable[[bytes], str]]] = {"envelope": envelope, "framing": framing}
+@dataclass(frozen=True)
+class Target:
+    """Two readers and what they read.
+
+    Attributes:
+        open: Gives what holds them together, for as long as it is needed.
+        watched: The files whose lines tell what is new.
+        pieces: What inputs are damaged with.
+        one_of: Of how many inputs one is watched, where to watch costs more than to try.
+    """
+
+    open: Callable[[], AbstractContextManager[Hold]]
+    watched: frozenset[str]
+    pieces: tuple[bytes, ...]
+    one_of: int = 1
+
+
+TARGETS: Final = {
+    "envelope": Target(envelope, frozenset({rpc.__file__, forms.__file__}), JSON),
+    "framing": Target(framing, frozenset({express.__file__}), JSON + HTTP),
+    "lanes": Target(
+        lanes.doors,
+        frozenset({str(each.__file__) for each in (express, protocol, calls, forms)}),
+        HTTP + JSON,
+        one_of=4,
+    ),
+}
