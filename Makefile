@@ -48,7 +48,7 @@ soak: $(VENV)/.setup-dev ## run a random history of faults for SECONDS (600) and
 faults: $(VENV)/.setup-dev ## inject every fault and write what came of it into docs/reliability.md
 	FAULT_TABLE=docs/reliability.md $(BIN)/python -m pytest tests -m fault --no-cov -q
 
-fuzz: $(VENV)/.setup-dev ## damage JSON-RPC bodies for SECONDS (600), led by coverage, beside a slow reader
+fuzz: $(VENV)/.setup-dev ## damage bodies and requests for SECONDS (600), led by coverage, beside slow readers
 	PYTHONPATH=tests $(BIN)/python -m fuzz.by_coverage --seconds $(SECONDS)
 
 sbom: $(VENV)/.setup-dev ## list what a release consists of in dist/verus-gateway.cdx.json
