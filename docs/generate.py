@@ -25,7 +25,7 @@ from verus_gateway.config import (
     TokenServiceConfig,
     VerusConfig,
 )
-from verus_gateway.config.tree import tables_of
+from verus_gateway.config.keys import tables_of
 from verus_gateway.errors import DaemonUnavailable, RpcError
 from verus_gateway.forbidden import FORBIDDEN
 from verus_gateway.gateway import Gateway

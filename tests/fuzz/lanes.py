@@ -22,14 +22,15 @@ from web.test_express import CORPUS, GOOD
 
 from verus_gateway import jwks
 from verus_gateway.config import (
+    AnonymousClass,
     AppConfig,
     AuthConfig,
+    RateClass,
     RateLimitConfig,
     Secret,
     SecurityConfig,
     ServerConfig,
 )
-from verus_gateway.config.tree import AnonymousClass, RateClass
 from verus_gateway.errors import DaemonError
 from verus_gateway.plugin import FOREVER, OBJECT, PUBLIC, READ, Daemon, Json, method, optional
 

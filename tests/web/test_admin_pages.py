@@ -11,8 +11,14 @@ from pytest_aiohttp import AiohttpClient
 from stack import Stack, StartStack, simulated, until
 
 from verus_gateway import app
-from verus_gateway.config import AdminConfig, BreakerConfig, RateLimitConfig, Secret, SecurityConfig
-from verus_gateway.config.tree import AnonymousClass
+from verus_gateway.config import (
+    AdminConfig,
+    AnonymousClass,
+    BreakerConfig,
+    RateLimitConfig,
+    Secret,
+    SecurityConfig,
+)
 from verus_gateway.errors import ConfigError
 from verus_gateway.web.admin import view
 

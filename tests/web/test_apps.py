@@ -9,8 +9,14 @@ from signing import APP, KEY, signed
 from stack import Stack, StartStack, until
 
 from verus_gateway import logs
-from verus_gateway.config import AppConfig, AuthConfig, RateClass, RateLimitConfig, SecurityConfig
-from verus_gateway.config.tree import AnonymousClass
+from verus_gateway.config import (
+    AnonymousClass,
+    AppConfig,
+    AuthConfig,
+    RateClass,
+    RateLimitConfig,
+    SecurityConfig,
+)
 
 CALL = {"jsonrpc": "2.0", "id": 7, "method": "getblockhash", "params": [3]}
 BODY = msgspec.json.encode(CALL)

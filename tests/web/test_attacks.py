@@ -12,6 +12,7 @@ from stack import Stack, StartStack
 from verus_gateway import logs
 from verus_gateway.config import (
     AdminConfig,
+    AnonymousClass,
     AppConfig,
     AuthConfig,
     RateLimitConfig,
@@ -19,7 +20,6 @@ from verus_gateway.config import (
     SecurityConfig,
     ServerConfig,
 )
-from verus_gateway.config.tree import AnonymousClass
 from verus_gateway.passwords import hashed
 from verus_gateway.plugin import PUBLIC, Daemon, Json, method
 

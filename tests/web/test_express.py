@@ -16,8 +16,14 @@ from web.doors import Door, counted, plain
 
 from verus_gateway import jwks
 from verus_gateway.auth import Caller, Headers
-from verus_gateway.config import AuthConfig, RateLimitConfig, SecurityConfig, ServerConfig
-from verus_gateway.config.tree import AnonymousClass, RateClass
+from verus_gateway.config import (
+    AnonymousClass,
+    AuthConfig,
+    RateClass,
+    RateLimitConfig,
+    SecurityConfig,
+    ServerConfig,
+)
 from verus_gateway.errors import InvalidToken, Refused, RpcError
 from verus_gateway.plugin import FOREVER, PUBLIC, Daemon, Json, method
 from verus_gateway.web.answers import SMALL

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from stack import StartStack, until
 
-from verus_gateway.config import RateClass, RateLimitConfig, ServerConfig
-from verus_gateway.config.tree import AnonymousClass
+from verus_gateway.config import AnonymousClass, RateClass, RateLimitConfig, ServerConfig
 from verus_gateway.plugin import PUBLIC, Daemon, Json, method
 
 CALL = {"jsonrpc": "2.0", "id": 7, "method": "getblockcount"}

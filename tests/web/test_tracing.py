@@ -16,8 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from stack import PASSWORD, Stack, StartStack, simulated, until
 
-from verus_gateway.config import BreakerConfig, RateLimitConfig, TracingConfig
-from verus_gateway.config.tree import AnonymousClass
+from verus_gateway.config import AnonymousClass, BreakerConfig, RateLimitConfig, TracingConfig
 from verus_gateway.plugin import PUBLIC, Daemon, Json, method
 from verus_gateway.simulator import Simulator
 from verus_gateway.spans import OpenTelemetry

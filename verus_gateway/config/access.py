@@ -6,7 +6,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
-from verus_gateway.config.tree import AppConfig, Config, RateLimitConfig, ServerConfig
+from verus_gateway.config.tables.callers import AppConfig, RateLimitConfig
+from verus_gateway.config.tables.server import ServerConfig
+from verus_gateway.config.tree import Config
 
 CLASS_NAME: Final = r"[a-z0-9_-]{1,32}"
 """Of a rate class: it stands in a header and in a label."""

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from verus_gateway.config import access, extras, issuers, operators, sharing
-from verus_gateway.config.tree import CHAIN_NAME, AdminConfig, AppConfig, Config, VerusConfig
+from verus_gateway.config.tables.admin import AdminConfig
+from verus_gateway.config.tables.callers import AppConfig
+from verus_gateway.config.tables.daemon import CHAIN_NAME, VerusConfig
+from verus_gateway.config.tree import Config
 
 SHORTEST_SECRET: Final = 16
 PLACEHOLDERS: Final = re.compile(

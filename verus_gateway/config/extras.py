@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Final
 
-from verus_gateway.config.tree import TracingConfig
+from verus_gateway.config.tables.telemetry import TracingConfig
 
 NEEDED: Final = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
 """What the extra ``tracing`` brings."""

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from verus_gateway.config.tree import AuthConfig, Config, TokenServiceConfig
+from verus_gateway.config.tables.callers import AuthConfig
+from verus_gateway.config.tables.issuer import TokenServiceConfig
+from verus_gateway.config.tree import Config
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 SOURCES: Final = ("issuer", "jwks_url", "jwks_file", "revocations_url")

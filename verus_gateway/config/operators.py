@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from verus_gateway import passwords
-from verus_gateway.config.tree import AdminConfig, OpenIdConfig
+from verus_gateway.config.tables.admin import AdminConfig, OpenIdConfig
 from verus_gateway.passwords import Hash
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from verus_gateway.config import issuers
 from verus_gateway.config.checks import contradictions, variable, weaknesses
-from verus_gateway.config.tree import Config, Secret, tables_of
+from verus_gateway.config.keys import tables_of
+from verus_gateway.config.secret import Secret
+from verus_gateway.config.tree import Config
 from verus_gateway.errors import ConfigError
 
 GATEWAYS_OWN: Final = frozenset({"verus", "chains", "auth", "rate_limit", "cache", "admin"})

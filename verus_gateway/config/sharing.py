@@ -5,7 +5,8 @@ from pathlib import Path
 
 from verus_gateway import redis_url
 from verus_gateway.config import access
-from verus_gateway.config.tree import CacheConfig, Secret
+from verus_gateway.config.secret import Secret
+from verus_gateway.config.tables.cache import CacheConfig
 
 
 def contradictions(cache: CacheConfig) -> Iterator[str]:
