@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from page import code, first, table
 
-from verus_gateway import kinds, plugin
+from verus_gateway import freshness, kinds, plugin, rows
 from verus_gateway.kinds import Kind
 
 
 def interface() -> str:
     """Return the page of what a plugin may import."""
-    notes = _notes(plugin) | _notes(kinds)
+    notes = {name: note for each in _DECLARING for name, note in _notes(each).items()}
     found: dict[str, list[str]] = {name: [] for name in ("values", "classes", "functions")}
     rows: dict[str, list[list[str]]] = {"words": [], "kinds": []}
     for name in plugin.__all__:
@@ -49,6 +49,7 @@ _INTERFACE: Final = (
     "Everything on this page is imported from `verus_gateway.plugin`; nothing else is a contract. "
     "Doubles for a plugin's tests are in `verus_gateway.testing`."
 )
+_DECLARING: Final = (plugin, rows, freshness, kinds)
 _OTHERS: Final = {
     "Params": "The parameters of a call as verusd takes them: a tuple of JSON values.",
     "Raw": "JSON text that is passed on byte for byte; what `Daemon.call` returns.",

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
-from verus_gateway.plugin import Fallback, Method, Stale, Ttl, UntilBlock
+from verus_gateway.freshness import Fallback, Ttl
+from verus_gateway.plugin import Method, Stale, UntilBlock
 
 Clock: TypeAlias = Callable[[], float]
 T = TypeVar("T")

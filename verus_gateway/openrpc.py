@@ -12,7 +12,9 @@ import msgspec
 
 import verus_gateway
 from verus_gateway import errors
-from verus_gateway.plugin import Constant, Fallback, Method, Param, Stale, Ttl, UntilBlock
+from verus_gateway.freshness import Fallback, Ttl
+from verus_gateway.plugin import Constant, Method, Stale, UntilBlock
+from verus_gateway.rows import Param
 
 VERSION: Final = "1.3.2"
 MOST_KEPT: Final = 64

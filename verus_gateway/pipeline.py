@@ -14,8 +14,9 @@ from verus_gateway.auth import Caller
 from verus_gateway.cache import Behind, Cache, Entry, Flights, Want
 from verus_gateway.dialect import Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
+from verus_gateway.freshness import Ttl
 from verus_gateway.guard import Line
-from verus_gateway.plugin import Constant, Method, Params, Raw, Ttl
+from verus_gateway.plugin import Constant, Method, Params, Raw
 from verus_gateway.registry import Registry
 from verus_gateway.rpc import Call
 from verus_gateway.tip import Tip

@@ -4,16 +4,15 @@ import pytest
 
 from verus_gateway import rpc
 from verus_gateway.cache import OVERHEAD, Cache, Entry, key
+from verus_gateway.freshness import Fallback, Ttl
 from verus_gateway.plugin import (
     FOREVER,
     MEMPOOL,
     PUBLIC,
     TIP,
     Constant,
-    Fallback,
     Method,
     Stale,
-    Ttl,
     UntilBlock,
     method,
 )

@@ -5,6 +5,7 @@ import pytest
 
 import verus_gateway
 from verus_gateway import errors
+from verus_gateway.freshness import Fallback, Ttl
 from verus_gateway.openrpc import MOST_KEPT, Discovery, fallback_text, ttl_text
 from verus_gateway.plugin import (
     BOOLEAN,
@@ -17,9 +18,7 @@ from verus_gateway.plugin import (
     READ,
     TIP,
     Constant,
-    Fallback,
     Stale,
-    Ttl,
     method,
     optional,
     required,

@@ -18,7 +18,6 @@ from verus_gateway.plugin import (
     Daemon,
     Json,
     Method,
-    Param,
     Raw,
     decode,
     method,
@@ -26,6 +25,7 @@ from verus_gateway.plugin import (
     turned,
 )
 from verus_gateway.registry import Registry, Row
+from verus_gateway.rows import Param
 from verus_gateway.rpc import Call
 from verus_gateway.testing import FakeClock, FakeDaemon
 from verus_gateway.tip import Tip

@@ -30,10 +30,11 @@ from verus_gateway.plugin import (
     required,
     turned,
 )
+from verus_gateway.rows import Param
 from verus_gateway.testing import FakeDaemon
 
 
-def row(*params: plugin.Param, **columns: Any) -> Method:
+def row(*params: Param, **columns: Any) -> Method:
     return method("getblock", *params, **({"summary": "A block.", "scope": PUBLIC} | columns))
 
 

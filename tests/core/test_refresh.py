@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from verus_gateway.errors import Refused
+from verus_gateway.freshness import Ttl
 from verus_gateway.pipeline import Miss
-from verus_gateway.plugin import FOREVER, MEMPOOL, PUBLIC, TIP, Method, Ttl, method
+from verus_gateway.plugin import FOREVER, MEMPOOL, PUBLIC, TIP, Method, method
 from verus_gateway.refresh import NOTED, Refresher, Rules
 
 RULES = Rules(calls=2, entries=2, at_once=1)

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from verus_gateway import registry
+from verus_gateway.freshness import Ttl
 from verus_gateway.kinds import Kind, Mismatch
-from verus_gateway.plugin import FOREVER, MEMPOOL, TIP, Method, Param, Ttl
+from verus_gateway.plugin import FOREVER, MEMPOOL, TIP, Method
+from verus_gateway.rows import Param
 
 
 @dataclass(frozen=True)
