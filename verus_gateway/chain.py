@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,7 @@ from verus_gateway.refresh import Rules as RefreshRules
 from verus_gateway.registry import Registry
 from verus_gateway.sockets import sockets
 from verus_gateway.tip import Step, Tip
-from verus_gateway.transport import Mark, session
+from verus_gateway.transport import Mark, Transport, session
 
 log = logging.getLogger(__name__)
 
@@ -271,7 +271,15 @@ def _rules(verus: VerusConfig) -> Rules:
 
 
 def _http_daemon(verus: VerusConfig, gate: Gate, breaker: Breaker, mark: Mark | None) -> HttpDaemon:
-    way = sockets if verus.rpc_url.startswith("http:") else session
+    # What was let through goes out unless the breaker opened meanwhile, and a second time only
+    # while it is closed: a trial call is one request, and nothing of an earlier time joins it.
+    way: Callable[..., AbstractAsyncContextManager[Transport]] = session
+    if verus.rpc_url.startswith("http:"):
+        way = partial(
+            sockets,
+            wanted=lambda: breaker.name != "open",
+            worthwhile=lambda: breaker.name == "closed",
+        )
     return HttpDaemon(
         partial(
             way,
@@ -288,7 +296,7 @@ def _http_daemon(verus: VerusConfig, gate: Gate, breaker: Breaker, mark: Mark | 
             cookie_file=_path(verus.rpc_cookie_file),
         ),
         overloaded=gate.shrink,
-        worthwhile=lambda: breaker.name != "open",
+        worthwhile=lambda: breaker.name == "closed",
     )
 
 

@@ -93,7 +93,7 @@ class HttpDaemon:
         credentials: User name and password.
         overloaded: Told each time that verusd's work queue was full, also where the next attempt
             succeeds and nobody else learns of it.
-        worthwhile: Whether to ask again at all: not while the breaker is open, say.
+        worthwhile: Whether to ask again at all: only while the breaker is closed, say.
         sleep: Waits between retries.
     """
 

@@ -20,6 +20,7 @@ MAX_AGE: Final = 300.0
 """Seconds after which a connection is not used again, so that a name is looked up anew."""
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[list[tuple[str, int]]]]
+Wanted: TypeAlias = Callable[[], bool]
 
 _HEAD: Final = (
     "POST / HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n"
@@ -157,6 +158,8 @@ async def sockets(
     max_age: float = MAX_AGE,
     look_up: LookUp | None = None,
     mark: Mark | None = None,
+    wanted: Wanted = lambda: True,
+    worthwhile: Wanted = lambda: True,
 ) -> AsyncIterator[Transport]:
     """Open the way over plain sockets.
 
@@ -169,6 +172,8 @@ async def sockets(
         max_age: Seconds after which a connection carries no further request.
         look_up: From host and port to addresses; asked for each new connection.
         mark: Asked for each request's ``traceparent``; without one, none is sent.
+        wanted: Whether a request is still to be sent once its new connection stands.
+        worthwhile: Whether to send again what a kept connection ended without a word.
     """
     parts = urlsplit(url)
     pool = Pool(
@@ -177,6 +182,8 @@ async def sockets(
         Bounds(connect_timeout, max_response_size, connections, keepalive, max_age),
         look_up or _look_up,
         mark,
+        wanted=wanted,
+        worthwhile=worthwhile,
     )
     try:
         yield pool
@@ -203,6 +210,7 @@ class Pool:
         bounds: What is kept to.
         look_up: From host and port to addresses.
         mark: Asked for each request's ``traceparent``.
+        wanted, worthwhile: See `sockets`.
     """
 
     def __init__(
@@ -211,11 +219,16 @@ class Pool:
         address: tuple[str, int],
         bounds: Bounds,
         look_up: LookUp,
-        mark: Mark | None = None,
+        mark: Mark | None,
+        *,
+        wanted: Wanted,
+        worthwhile: Wanted,
     ) -> None:
         self._authority = authority
         self._look_up = look_up
         self._mark = mark
+        self._wanted = wanted
+        self._worthwhile = worthwhile
         self._address = address
         self._bounds = bounds
         self._places = asyncio.Semaphore(bounds.connections)
@@ -233,7 +246,10 @@ class Pool:
 
         What may be sent once only gets a connection of its own, since a kept one may have been
         ended by verusd in this very moment, and nobody could tell whether it was heard. What
-        may be sent twice is sent again at once when that happens.
+        may be sent twice is sent again at once when that happens, where that is `worthwhile`.
+
+        Raises:
+            Refused: it was not sent, since it is not `wanted` any more.
         """
         if self._places.locked():
             await self._wait_for_place(deadline)
@@ -247,9 +263,9 @@ class Pool:
                 try:
                     return await self._exchange(kept, request, deadline)
                 except BrokenOff:
-                    if kept.heard:
+                    if kept.heard or not self._worthwhile():
                         raise
-            return await self._exchange(await self._connect(deadline), request, deadline)
+            return await self._exchange(await self._fresh(deadline), request, deadline)
         finally:
             self._places.release()
 
@@ -287,6 +303,14 @@ class Pool:
                 await self._places.acquire()
         except TimeoutError:
             raise Refused("no connection to verusd was free in time") from None
+
+    async def _fresh(self, deadline: float) -> Connection:
+        """Return a new connection, for a request that is still wanted now that it stands."""
+        connection = await self._connect(deadline)
+        if not self._wanted():
+            connection.abort()
+            raise Refused("verusd went away while a connection to it was made")
+        return connection
 
     async def _connect(self, deadline: float) -> Connection:
         while self._idle and len(self._open) >= self._bounds.connections:

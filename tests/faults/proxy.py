@@ -9,11 +9,11 @@ client says to the server.
 import asyncio
 import random
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from socket import SO_LINGER, SOL_SOCKET
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, SupportsIndex, TypeAlias
 
 Direction: TypeAlias = Literal["up", "down"]
 CHUNK = 65_536
@@ -68,6 +68,18 @@ class Connection:
                 writer.transport.abort()
 
 
+class _Ear(asyncio.StreamReader):
+    """Tells what is read off the network before anybody asks for it."""
+
+    def __init__(self, proxy: "Proxy") -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        self._proxy.overhear(bytes(data))
+        super().feed_data(data)
+
+
 class Proxy:
     """Stands between a client and the server at *port*; made by `proxied`.
 
@@ -82,7 +94,7 @@ class Proxy:
         self.connections: list[Connection] = []
         self.made = 0
         self.overhear: Callable[[bytes], object] = len
-        """Told what clients say."""
+        """Told what clients say, in the moment in which it is read off the network."""
         self._random = random.Random(seed)  # noqa: S311  the jitter of a test is to be repeatable
         self._toxics: dict[Direction, Toxic] = {}
         self._chosen: Callable[[int], bool] = lambda _: True
@@ -132,7 +144,8 @@ class Proxy:
 
     async def up(self) -> None:
         """Open the port, the same as before where it was open before."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._meet, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def end(self) -> None:
@@ -141,6 +154,9 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _meet(self) -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(_Ear(self), self._accept)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
@@ -176,7 +192,6 @@ class Proxy:
         while data := await source.read(CHUNK):
             if direction == "up":
                 connection.heard += data
-                self.overhear(data)
             if not await self._passes(connection, direction, data, sink):
                 return
         toxic = connection.toxics.get(direction, Toxic())

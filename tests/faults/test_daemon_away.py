@@ -175,3 +175,24 @@ async def test_d20_a_daemon_that_is_back_gets_probes_and_no_herd(begin: Begin) -
 
     assert world.daemon.counts["getdifficulty"] - before == 1
     assert world.daemon.max_in_flight <= 12
+
+
+async def test_what_is_under_way_when_the_breaker_opens_is_not_sent_again(begin: Begin) -> None:
+    world = await begin()
+    world.daemon.fault("slow", 0.2)
+    await asyncio.gather(*(world.call("getblock", height) for height in range(6)))
+    world.daemon.clear()
+    kept = world.line.made
+    world.line.toxic(timeout=True, only=lambda number: number <= kept)
+    asked = world.daemon.counts["getblock"]
+    reads = [asyncio.ensure_future(world.call("getblock", height)) for height in range(6, 12)]
+    await world.until(lambda health: health["daemon"]["in_flight"] == 6)
+
+    world.daemon.fault("gibberish")
+    await asyncio.gather(*(world.call("sendrawtransaction", f"{at:02x}" * 9) for at in range(3)))
+    world.daemon.clear()
+    world.line.reset()  # six kept connections end without a word, and the breaker is open
+    answers = await asyncio.gather(*reads)
+
+    assert {answer.body["error"]["code"] for answer in answers} == {-32000}
+    assert world.daemon.counts["getblock"] == asked

@@ -95,13 +95,13 @@ class Process:
         self._reader.cancel()
         self._deaf = True
 
-    def events(self, event: str) -> list[dict[str, Any]]:
-        """Return the log lines that tell of *event*."""
+    def events(self, *events: str) -> list[dict[str, Any]]:
+        """Return the log lines that tell of one of *events*."""
         lines = [msgspec.json.decode(line) for line in self.lines if line.startswith("{")]
         return [
             line | {"at": datetime.fromisoformat(line["time"]).timestamp()}
             for line in lines
-            if line["event"] == event
+            if line["event"] in events
         ]
 
     async def _read(self, said: "asyncio.Future[str]") -> None:

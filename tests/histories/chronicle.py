@@ -64,17 +64,19 @@ class Chronicle:
         seed: What the plan followed from.
         versions: Of the chain, in order.
         calls: In the order in which they ended.
-        heard: When a request reached verusd's end of the line, on the wall clock.
+        heard: Of each request on its way to verusd: when it was sent at the earliest, and when
+            it was read.
         written: The parameter of each write that reached it.
         faults: How often each was injected.
         before: Resources before the storm, and `after` it.
+        changes: Of the breaker, in order: when, and to what.
         recovery: Seconds from the end of the last fault until all was well.
     """
 
     seed: int
     versions: list[Version] = field(default_factory=list)
     calls: list[Told] = field(default_factory=list)
-    heard: list[float] = field(default_factory=list)
+    heard: list[tuple[float, float]] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
     before: dict[str, float] = field(default_factory=dict)
@@ -83,11 +85,21 @@ class Chronicle:
     counted: float = 0
     recovery: float = inf
 
-    def hear(self, data: bytes, now: float) -> None:
+    def hear(self, data: bytes, earliest: float, now: float) -> None:
         """Note what passed on the way to verusd."""
-        self.heard.append(now)
+        if data.startswith(b"POST "):
+            self.heard.append((earliest, now))
         found = re.findall(rb'"sendrawtransaction","params":\["([0-9a-f]+)"', data)
         self.written += [each.decode() for each in found]
+
+    def sent_within(self, began: float, ended: float) -> int:
+        """Return how many requests were certainly sent to verusd within this time."""
+        return sum(1 for earliest, read in self.heard if began < earliest and read < ended)
+
+    def left_within(self, began: float, ended: float) -> int:
+        """Return how many clients left a call of theirs within this time."""
+        gone = (call.ended for call in self.calls if call.left and call.status == 0)
+        return sum(1 for at in gone if began < at < ended)
 
     def possible(self, sent: float, ended: float) -> Iterator[Version]:
         """Yield the versions that a fresh answer to a call of this time may be about."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import random
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,12 @@ NOTIFY: Final = "the secret of block announcements"
 CLIENTS: Final = 16
 PATIENCE: Final = 8.0
 """Seconds a client waits: the gateway's own deadline is 1.5, the machine may be busy."""
+
+PULSE: Final = 0.005
+"""Seconds, at least, between two moments that this process remembers."""
+PULSES: Final = 8
+"""Moments remembered: more turns of the event loop than it takes from the arrival of a connection
+until the first request on it is read, so that it cannot have been sent before the oldest."""
 
 MORE: Final = f"""
 [auth.apps.wallet]
@@ -46,17 +52,19 @@ class Storm:
         self._random = random.Random(seed)  # noqa: S311  it is to be repeatable
         self._ids = 0
         self._over = False
+        self._pulses = deque([0.0], maxlen=PULSES)
         self.chronicle = Chronicle(seed)
         self._version()
         self.chronicle.versions[0].heard = 0
-        world.line.overhear = lambda data: self.chronicle.hear(data, time.time())
+        world.line.overhear = self._overhear
 
     async def rage(self, seconds: float) -> Chronicle:
         """Let it happen for *seconds*, wait until all is well, and tell what happened."""
         chronicle, loop = self.chronicle, asyncio.get_running_loop()
         chronicle.before = await self._resources()
         clients = [asyncio.ensure_future(self._client()) for _ in range(CLIENTS)]
-        drivers = [asyncio.ensure_future(each()) for each in (self._blocks, self._faults)]
+        doings = (self._blocks, self._faults, self._pulse)
+        drivers = [asyncio.ensure_future(each()) for each in doings]
         await asyncio.sleep(seconds)
         self._over = True
         await asyncio.gather(*clients, *drivers)
@@ -66,13 +74,23 @@ class Storm:
         chronicle.recovery = loop.time() - calm
         chronicle.after = await self._resources()
         chronicle.counted = await self._world.metric("verus_gateway_call_seconds_count")
+        ahead = time.time() - loop.time()
         chronicle.changes = [
-            (event["at"], state)
-            for state in ("open", "half open", "closed")
-            for event in self._world.gateway.events(f"breaker {state}")
+            (event["at"] - ahead, str(event["event"]).removeprefix("breaker "))
+            for event in self._world.gateway.events(
+                "breaker open", "breaker half open", "breaker closed"
+            )
         ]
-        chronicle.changes.sort()
         return chronicle
+
+    async def _pulse(self) -> None:
+        while not self._over:
+            self._pulses.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(PULSE)
+
+    def _overhear(self, data: bytes) -> None:
+        """Note a request: at the oldest of the pulses it was not there yet."""
+        self.chronicle.hear(data, self._pulses[0], asyncio.get_running_loop().time())
 
     async def _client(self) -> None:
         async with aiohttp.ClientSession() as session:

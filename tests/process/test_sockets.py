@@ -1,7 +1,7 @@
 """`sockets`: connections that are kept, ended and replaced, against a server that misbehaves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -32,7 +32,11 @@ class Client:
 
 @asynccontextmanager
 async def connected(
-    *scripts: list[bytes | str], connections: int = 4, url: str = "", **more: Any
+    *scripts: list[bytes | str],
+    connections: int = 4,
+    url: str = "",
+    worthwhile: Callable[[], bool] = lambda: True,
+    **more: Any,
 ) -> AsyncIterator[tuple[Stub, Client]]:
     slept: list[float] = []
 
@@ -46,9 +50,12 @@ async def connected(
             connect_timeout=1.0,
             max_response_size=1000,
             connections=connections,
+            worthwhile=worthwhile,
             **more,
         )
-        async with HttpDaemon(way, Credentials("u", "p"), sleep=sleep) as daemon:
+        async with HttpDaemon(
+            way, Credentials("u", "p"), worthwhile=worthwhile, sleep=sleep
+        ) as daemon:
             yield server, Client(daemon, slept)
 
 
@@ -60,6 +67,30 @@ async def test_a_read_on_a_kept_connection_that_ends_is_sent_again_at_once(endin
         assert await client.ask() == b"8"
 
         assert (len(server.heard), server.connections, client.slept) == (3, 2, [])
+
+
+@pytest.mark.parametrize("ending", [END, RESET])
+async def test_what_is_not_worth_while_is_not_sent_again(ending: str) -> None:
+    async with connected([good()], [ending], worthwhile=lambda: False) as (server, client):
+        await client.ask()
+
+        with pytest.raises(BrokenOff):
+            await client.ask()
+
+        assert (len(server.heard), server.connections, client.slept) == (2, 1, [])
+
+
+@pytest.mark.parametrize("retry", [True, False])
+async def test_what_is_not_wanted_once_its_connection_stands_is_not_sent(*, retry: bool) -> None:
+    async with connected([good()], wanted=lambda: False, worthwhile=lambda: False) as (
+        server,
+        client,
+    ):
+        with pytest.raises(Refused, match="went away while"):
+            await client.ask(retry=retry)
+
+        await until(lambda: server.ended == 1)
+        assert server.heard == []
 
 
 async def test_a_connection_that_ended_while_idle_is_not_used() -> None:
