@@ -11,10 +11,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 SERVER = shutil.which("redis-check-rdb") or ""
 """The server itself, under the name by which Debian installs it without its service."""
 CLI = shutil.which("redis-cli") or ""
+BUS = 10_000
+"""By how much the port on which the nodes of a cluster talk lies above a node's own."""
 
 needs_redis = pytest.mark.skipif(
     not (SERVER and CLI), reason="redis-tools is not installed (see .ci/system-packages)"
@@ -32,7 +35,7 @@ class Server:
 
     def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         self.folder = folder
-        self.port = port or free_port()
+        self.port = port or free_port(BUS)
         self.options = options
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -180,20 +183,6 @@ def _sees(sentinel: Server) -> bool:
 
 def _caught_up(node: Server) -> bool:
     return "master_link_status:up" in node.command("info", "replication")
-
-
-def free_port() -> int:
-    """Return a port that is free now, and whose bus port of a cluster is too."""
-    while True:
-        with socket.socket() as one, socket.socket() as bus:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            if port < 50_000:
-                try:
-                    bus.bind(("127.0.0.1", port + 10_000))
-                except OSError:
-                    continue
-                return port
 
 
 def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:

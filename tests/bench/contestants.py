@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from bench.processes import Running, free_port
+from bench.processes import Running
+from ports import free_port
 
 SERVERS: Final = Path(__file__).parent / "servers"
 PYTHON: Final = sys.executable

@@ -16,13 +16,6 @@ PATIENCE: Final = 15.0
 """Seconds in which a server must answer on its port."""
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def pinned(core: int | None, command: Sequence[str]) -> list[str]:
     """Return *command* kept to one core, where there is ``taskset`` and a core to keep to."""
     if core is None or core >= (os.cpu_count() or 1) or shutil.which("taskset") is None:

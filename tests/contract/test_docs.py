@@ -4,12 +4,10 @@ import ast
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 from urllib.request import urlopen
@@ -31,6 +29,7 @@ from contract.doc_pages import (
     first,
     run,
 )
+from ports import free_port
 
 from verus_gateway import config, errors, registry
 from verus_gateway.config import AuthConfig, Config, Secret, VerusConfig
@@ -278,11 +277,11 @@ def status(port: int) -> str:
 
 
 @pytest.fixture
-def demo() -> Iterator[tuple[int, int]]:
+def demo(tmp_path: Path) -> Iterator[tuple[int, int]]:
     """Run the demo and return the ports of the gateway and of the control port."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    gateway, token_service, simulator = free_ports()
+    gateway, token_service, simulator = free_port(), free_port(), free_port(1)
     tokens = ("--token-port", str(token_service))
     ports = (
         *tokens,
@@ -293,29 +292,17 @@ def demo() -> Iterator[tuple[int, int]]:
         "--block-time",
         "0",
     )
-    process = subprocess.Popen(  # noqa: S603  our own program
-        [sys.executable, "-m", "verus_gateway", "demo", *ports],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    told = tmp_path / "demo.txt"
+    with told.open("w") as errors:
+        process = subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, "-m", "verus_gateway", "demo", *ports],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     with process:
         assert process.stdout is not None
-        assert any("Ctrl-C ends the demo" in line for line in process.stdout)
+        up = any("Ctrl-C ends the demo" in line for line in process.stdout)
+        assert up, told.read_text("utf-8")
         yield gateway, simulator + 1
         process.terminate()
-
-
-def free_ports() -> tuple[int, int, int]:
-    """Return three ports that can be listened on; the one after the last can be too."""
-    while True:
-        with ExitStack() as stack:
-            held = [stack.enter_context(socket.socket()) for _ in range(4)]
-            for each in held[:3]:
-                each.bind(("127.0.0.1", 0))
-            first, second, last = (int(each.getsockname()[1]) for each in held[:3])
-            try:
-                held[3].bind(("127.0.0.1", last + 1))
-            except OSError:
-                continue
-            return first, second, last

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 from operate.compose_files import ROOT
 from operate.promql import rules
+from ports import free_port
 
 FILE = ROOT / "configs/alertmanager/alertmanager.yml"
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -82,9 +82,7 @@ State = Callable[..., dict[tuple[str, str], str]]
 @pytest.fixture
 def states(file: Path, tmp_path: Path) -> Iterator[State]:
     """Run Alertmanager; return what tells it of alerts and returns the state of each."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/api/v2/alerts"
     words = [
         *(str(PROGRAM), f"--config.file={file}", f"--storage.path={tmp_path / 'data'}"),

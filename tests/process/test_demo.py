@@ -9,23 +9,10 @@ import sys
 
 import msgspec
 import pytest
+from ports import free_port
 
 from verus_gateway import demo
 from verus_gateway.cli import main
-
-
-def free_ports() -> tuple[int, int]:
-    """Return a free port, and one whose next is free as well."""
-    while True:
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            one.bind(("127.0.0.1", 0))
-            two.bind(("127.0.0.1", 0))
-            port = two.getsockname()[1]
-            try:
-                three.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return one.getsockname()[1], port
 
 
 async def _until(lines: list[str], pattern: str) -> None:
@@ -53,8 +40,7 @@ async def _run_shell(script: str) -> bytes:
 
 
 async def test_the_demo_prints_commands_that_work_and_ends_cleanly() -> None:
-    port, simulator = free_ports()
-    tokens = free_ports()[0]
+    port, tokens, simulator = free_port(), free_port(), free_port(1)
     options = f"--port {port} --token-port {tokens} --simulator-port {simulator} --block-time 0.5"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-u", "-m", "verus_gateway", "demo", *options.split()),
@@ -108,7 +94,7 @@ def test_a_demo_whose_simulator_cannot_start_says_so(capfd: pytest.CaptureFixtur
 
 
 def test_the_demo_ends_its_simulator_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    _, simulator = free_ports()
+    simulator = free_port(1)
     plan = demo.Plan(port=0, token_port=0, simulator_port=simulator)
 
     status = demo.run(plan, lambda serving: serving.close())

@@ -15,6 +15,7 @@ from typing import cast
 import aiohttp
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CADDYFILE = ROOT / "configs/caddy/Caddyfile"
@@ -117,14 +118,6 @@ class Front:
     def url(self) -> str:
         """Where the world reaches it."""
         return f"https://{DOMAIN}:{self.port}"
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from redis_servers import Servers, eventually, free_port, needs_redis, until
+from ports import free_port
+from redis_servers import Servers, eventually, needs_redis, until
 from stack import StartStack
 
 from verus_gateway.config import CacheConfig, Secret

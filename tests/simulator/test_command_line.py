@@ -7,15 +7,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from ports import free_port
 
 from verus_gateway.simulator import main
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def interrupt(port: int, number: signal.Signals, seconds: float = 0.1) -> threading.Thread:
