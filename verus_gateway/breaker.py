@@ -10,8 +10,7 @@ read no clock, take no lock and await nothing.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Final, Literal, TypeAlias, assert_never
@@ -227,9 +226,15 @@ class Breaker:
         """Return the seconds since *moment* of the breaker's clock."""
         return max(0.0, self._clock() - moment)
 
-    @contextmanager
-    def guard(self) -> Generator[None, None, None]:
-        """Let one call through and record its outcome.
+    def guard(self) -> "Guard":
+        """Return what lets one call through and records its outcome: ``with breaker.guard():``.
+
+        Entering it raises `BreakerOpen` where the call is refused.
+        """
+        return Guard(self)
+
+    def admit(self) -> int:
+        """Let one call through; return what `settle` is to be told with its outcome.
 
         Raises:
             BreakerOpen: the call was refused.
@@ -238,19 +243,16 @@ class Breaker:
         if after is None:
             raise self.refusal()
         self._become(after, "time to try again")
-        epoch = self._epoch
-        try:
-            yield
-        except RpcError as error:
-            self._settle(epoch, error)
-            raise
-        except BaseException:
-            self._settle_as(epoch, abandoned(self.state), "")
-            raise
-        else:
-            self._settle(epoch, None)
+        return self._epoch
 
-    def _settle(self, epoch: int, error: RpcError | None) -> None:
+    def settle(self, epoch: int, error: BaseException | None) -> None:
+        """Record how a call ended that was let through as *epoch*: in *error*, or well."""
+        if error is None or isinstance(error, RpcError):
+            self._judge(epoch, error)
+        else:
+            self._settle_as(epoch, abandoned(self.state), "")
+
+    def _judge(self, epoch: int, error: RpcError | None) -> None:
         verdict = "answered" if error is None else error.verdict
         if verdict == "answered":
             self._count(epoch, 0)
@@ -287,3 +289,19 @@ class Breaker:
         self.changes.append(change)
         for listener in self._listeners:
             listener(change)
+
+
+class Guard:
+    """One call's way through a `Breaker`."""
+
+    __slots__ = ("_breaker", "_epoch")
+
+    def __init__(self, breaker: Breaker) -> None:
+        self._breaker = breaker
+        self._epoch = 0
+
+    def __enter__(self) -> None:
+        self._epoch = self._breaker.admit()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._breaker.settle(self._epoch, error)

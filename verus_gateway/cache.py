@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
+import msgspec
+
 from verus_gateway.freshness import Fallback, Ttl
 from verus_gateway.plugin import Method, Stale, UntilBlock
 
@@ -38,8 +40,7 @@ class Now(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A kept answer.
 
     Attributes:
@@ -208,22 +209,66 @@ def _cost(key: bytes, entry: Entry) -> int:
     return len(key) + len(entry.value) + OVERHEAD
 
 
-class _Flight(Generic[T]):
-    __slots__ = ("passengers", "task")
+class Flight(Generic[T]):
+    """A call that is under way for everybody who has boarded.
 
-    def __init__(self, task: "asyncio.Task[T]") -> None:
-        self.task = task
-        self.passengers = 0
+    Args:
+        flights: Where equal calls find it until it has landed.
+        key: Under what.
+        start: Makes the call.
+    """
+
+    __slots__ = ("_flights", "_key", "_passengers", "task")
+
+    def __init__(
+        self,
+        flights: "dict[object, Flight[T]]",
+        key: object,
+        start: Callable[[], Coroutine[None, None, T]],
+    ) -> None:
+        self._flights = flights
+        self._key = key
+        self._passengers = 0
+        self.task = asyncio.get_running_loop().create_task(self._fly(start))
+        flights[key] = self
+
+    def board(self) -> None:
+        """Come aboard; whoever does must `leave`."""
+        self._passengers += 1
+
+    def leave(self) -> None:
+        """Wait no longer, landed or not; when the last one leaves, the call is cancelled."""
+        self._passengers -= 1
+        if not self._passengers and not self.task.done():
+            self._forget()
+            self.task.cancel()
+            self.task.add_done_callback(_seen)
+
+    async def _fly(self, start: Callable[[], Coroutine[None, None, T]]) -> T:
+        try:
+            return await start()
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._flights.get(self._key) is self:
+            del self._flights[self._key]
 
 
 class Flights(Generic[T]):
     """Equal calls that are under way at the same time become one."""
 
     def __init__(self) -> None:
-        self._flights: dict[object, _Flight[T]] = {}
+        self._flights: dict[object, Flight[T]] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
+
+    def board(self, key: object, start: Callable[[], Coroutine[None, None, T]]) -> Flight[T]:
+        """Come aboard the flight for *key*, which is started if there is none."""
+        flight = self._flights.get(key) or Flight(self._flights, key, start)
+        flight.board()
+        return flight
 
     async def join(self, key: object, start: Callable[[], Coroutine[None, None, T]]) -> T:
         """Return what the flight for *key* brings, starting it if there is none.
@@ -231,23 +276,14 @@ class Flights(Generic[T]):
         A passenger who leaves does not end it for the others; when the last one has left,
         it is cancelled.
         """
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = _Flight(asyncio.ensure_future(start()))
-            self._flights[key] = flight
-            flight.task.add_done_callback(lambda task: self._landed(key, task))
-        flight.passengers += 1
+        flight = self.board(key, start)
         try:
             return await asyncio.shield(flight.task)
         finally:
-            flight.passengers -= 1
-            if not flight.passengers and not flight.task.done():
-                self._flights.pop(key, None)
-                flight.task.cancel()
+            flight.leave()
 
-    def _landed(self, key: object, task: "asyncio.Task[T]") -> None:
-        flight = self._flights.get(key)
-        if flight is not None and flight.task is task:
-            del self._flights[key]
-        if not task.cancelled():
-            task.exception()  # seen, even where every passenger has left
+
+def _seen(task: "asyncio.Task[T]") -> None:
+    """Look at how a call ended that nobody waits for any more, so that nobody complains of it."""
+    if not task.cancelled():
+        task.exception()

@@ -4,7 +4,7 @@
 and libevent).
 """
 
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
@@ -26,8 +26,7 @@ WARMING_UP: Final = -28
 """verusd's RPC_IN_WARMUP (rpc/protocol.h)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, gc=False):
     """One call to verusd.
 
     Attributes:
@@ -48,7 +47,7 @@ class Question:
 class Verusd(Protocol):
     """The port to verusd, as the gateway sees it."""
 
-    async def ask(self, question: Question) -> Raw:
+    def ask(self, question: Question) -> Coroutine[None, None, Raw]:
         """Return the result, still encoded, or raise the `RpcError` that says why not."""
         ...
 

@@ -60,7 +60,7 @@ class Gate:
 
     def try_enter(self) -> bool:
         """Take a place if one is free and nobody waits for it; tell whether."""
-        if self._inside >= self.limit or self.waiting:
+        if self._inside + 1 > self._limit or self._favoured or self._others:
             return False
         self._inside += 1
         return True
@@ -94,7 +94,8 @@ class Gate:
     def leave(self) -> None:
         """Give the place to the next in the queue."""
         self._inside -= 1
-        self._admit()
+        if self._favoured or self._others:
+            self._admit()
 
     def shrink(self) -> None:
         """Halve the limit, not below one: verusd's queue was full."""

@@ -67,7 +67,14 @@ class GuardedDaemon:
             await self._wait_for_place(question)
         try:
             with self._breaker.guard():
-                return await self._observed(question)
+                began = perf_counter()
+                try:
+                    answer = await self._daemon.ask(question)
+                except RpcError as error:
+                    self._note(error, perf_counter() - began)
+                    raise
+                self._note(None, perf_counter() - began)
+                return answer
         finally:
             self._gate.leave()
 
@@ -77,16 +84,6 @@ class GuardedDaemon:
                 await self._gate.enter(favoured=question.favoured)
         except TimeoutError:
             raise QueueTimeout("the call's time ran out while it waited for its turn") from None
-
-    async def _observed(self, question: Question) -> Raw:
-        began = perf_counter()
-        try:
-            answer = await self._daemon.ask(question)
-        except RpcError as error:
-            self._note(error, perf_counter() - began)
-            raise
-        self._note(None, perf_counter() - began)
-        return answer
 
     def _note(self, error: RpcError | None, seconds: float) -> None:
         if isinstance(error, Overloaded):

@@ -115,7 +115,10 @@ class ChainCounts:
             outcome = error.reason
         elif error is not None and error.verdict == "failed":
             outcome = "lost"
-        self.daemon.setdefault(outcome, Timings()).add(seconds)
+        timings = self.daemon.get(outcome)
+        if timings is None:
+            timings = self.daemon[outcome] = Timings()
+        timings.add(seconds)
 
     def breaker_change(self, change: Change) -> None:
         """Count a change of the breaker's state."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from copy import deepcopy
 from typing import Final, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ import msgspec
 from verus_gateway import cache, rpc
 from verus_gateway.auth import Caller
 from verus_gateway.cache import Behind, Cache, Entry, Flights, Want
-from verus_gateway.dialect import Verusd
+from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
 from verus_gateway.freshness import Ttl
 from verus_gateway.guard import Line
@@ -232,7 +232,7 @@ class Pipeline:
     async def _ask(self, miss: Miss) -> Entry:
         # What was current when the call was sent is what its answer may be fresh under.
         at, tip, branch = self._cache.now(), self._tip.newest, self._tip.branch
-        value = await self._run(miss)
+        value = bytes(await self._run(miss))
         entry = Entry(value, at, tip, branch)
         if value == rpc.NULL:  # "not found yet" must not hide what comes, nor what was outlive it
             self._cache.drop(miss.key)
@@ -245,9 +245,18 @@ class Pipeline:
                 self._behind.keep(miss.key, entry, lasts)
         return entry
 
-    async def _run(self, miss: Miss) -> bytes:
-        method, params = miss.method, miss.params
+    def _run(self, miss: Miss) -> Coroutine[None, None, Raw | bytes]:
+        """Return what brings the result of *miss*: verusd itself, or the row's handler."""
+        method = miss.method
         deadline = asyncio.get_running_loop().time() + self._timeout
+        if method.handler is None:
+            return self._daemon.ask(
+                Question(method.name, miss.params, method.retry, deadline, miss.favoured)
+            )
+        return self._handled(miss, deadline)
+
+    async def _handled(self, miss: Miss, deadline: float) -> bytes:
+        method = miss.method
         line = Line(
             self._daemon,
             retry=method.retry,
@@ -255,11 +264,9 @@ class Pipeline:
             offered=self._methods,
             favoured=miss.favoured,
         )
-        if method.handler is None:
-            return rpc.encode(await method.run(line, params))
         try:
             async with asyncio.timeout_at(deadline + GRACE):
-                result = await method.run(line, params)
+                result = await method.run(line, miss.params)
                 if isinstance(result, Raw) and result is not line.newest:
                     rpc.value(result)  # a text of the plugin's own making: is it JSON at all?
                 value = rpc.encode(result)

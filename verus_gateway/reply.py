@@ -7,7 +7,9 @@ the other side could let grow.
 
 import re
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from verus_gateway.errors import AnswerTooLarge, BadAnswer, RpcError
 
@@ -17,6 +19,8 @@ MAX_LINE: Final = 1_024
 """Bytes of the line before a chunk."""
 MAX_INTERIM: Final = 8
 """Interim responses (100 Continue and the like) before the real one."""
+KNOWN: Final = 64
+"""Heads that are kept with what they say: within a second, verusd says the same again."""
 
 _HEAD: Final = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?\r\n"
@@ -31,7 +35,7 @@ _START: Final = b"HTTP/1."
 _NOT_HTTP: Final = "verusd does not speak HTTP/1.1"
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """A whole response.
 
     Attributes:
@@ -45,22 +49,34 @@ class Reply(NamedTuple):
     keep: bool = False
 
 
+_known: Final[dict[bytes, tuple[int, bool, int]]] = {}
+"""From a head that tells its body's length to status, whether the connection is kept, length."""
+
+
 class Reader:
-    """Puts one response together; a new one reads the next.
+    """Puts one response together, and then the next.
 
     Args:
-        limit: Bytes of the body, at most.
+        limit: Bytes of a body, at most.
     """
 
-    __slots__ = ("_body", "_interim", "_left", "_limit", "_line", "_rest", "_step", "_top")
+    __slots__ = (
+        *("_body", "_interim", "_keep", "_left", "_limit", "_line", "_most", "_rest", "_status"),
+        "_step",
+    )
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self._most = limit
+        self._begin()
+
+    def _begin(self) -> None:
+        self._limit = self._most
         self._rest = b""
         self._body = bytearray()
         self._left = 0
         self._interim = 0
-        self._top = Reply(0, b"")
+        self._status = 0
+        self._keep = False
         self._step: Callable[[bytes], Reply | None] = self._read_head
         self._line: Callable[[bytes], bool] = self._read_size
 
@@ -85,7 +101,7 @@ class Reader:
         """
         if self._step != self._read_on:
             return None
-        return self._top._replace(body=bytes(self._body))
+        return Reply(self._status, bytes(self._body))
 
     def _read_head(self, data: bytes) -> Reply | None:
         data = self._rest + data
@@ -96,11 +112,15 @@ class Reader:
                 raise BadAnswer(_NOT_HTTP)
             return None
         head, self._rest = data[: end + 4], b""
+        known = _known.get(head)
+        if known is not None and not self._interim:
+            status, keep, size = known
+            if size == len(data) - end - 4 <= self._limit:
+                return Reply(status, data[end + 4 :], keep)
         match = _HEAD.fullmatch(head)
         if match is None:
             raise BadAnswer(_NOT_HTTP)
-        version, status = match.groups()
-        return self._frame(version == b"1", int(status), head, data[end + 4 :])
+        return self._frame(match[1] == b"1", int(match[2]), head, data[end + 4 :])
 
     def _frame(self, persistent: bool, status: int, head: bytes, body: bytes) -> Reply | None:
         if status < 200:  # noqa: PLR2004  HTTP's border between interim and final
@@ -112,7 +132,7 @@ class Reader:
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise BadAnswer("verusd's answer is compressed")
         connection = headers.get(b"connection", b"keep-alive")
-        self._top = Reply(status, b"", persistent and connection == b"keep-alive")
+        self._status, self._keep = status, persistent and connection == b"keep-alive"
         if status in {204, 304}:
             return self._whole(b"", body)
         coding, length = headers.get(b"transfer-encoding"), headers.get(b"content-length")
@@ -122,10 +142,10 @@ class Reader:
             self._step = self._read_chunks
             return self._step(body)
         if length is None:
-            self._top = self._top._replace(keep=False)
+            self._keep = False
             self._step = self._read_on
             return self._step(body)
-        return self._size(length, body)
+        return self._size(length, head, body)
 
     def _skip(self, status: int, rest: bytes) -> Reply | None:
         self._interim += 1
@@ -133,12 +153,15 @@ class Reader:
             raise BadAnswer(_NOT_HTTP)
         return self._read_head(rest) if rest else None
 
-    def _size(self, length: bytes, body: bytes) -> Reply | None:
+    def _size(self, length: bytes, head: bytes, body: bytes) -> Reply | None:
         if not length.isdigit() or len(length) > 15:  # noqa: PLR2004  far over any limit
             raise BadAnswer("verusd's answer has no clear length")
         size = int(length)
         if size > self._limit:
             raise self._too_large()
+        if len(_known) >= KNOWN:
+            _known.clear()
+        _known[head] = self._status, self._keep, size
         if len(body) >= size:
             return self._whole(body[:size], body[size:])
         self._body += body
@@ -205,7 +228,9 @@ class Reader:
 
     def _whole(self, body: bytes, rest: bytes) -> Reply:
         # Bytes after the end belong to nobody: the connection cannot be trusted with another call.
-        return Reply(self._top.status, body, self._top.keep and not rest)
+        reply = Reply(self._status, body, self._keep and not rest)
+        self._begin()
+        return reply
 
     def _too_large(self) -> RpcError:
         return AnswerTooLarge(f"the answer is over {self._limit} bytes")

@@ -6,6 +6,7 @@ here is what verusd never needs: redirects, cookies, compression, proxies, TLS.
 
 import asyncio
 import socket
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from verus_gateway.errors import BrokenOff, Refused, RpcError, TimedOut
+from verus_gateway.gate import Gate
 from verus_gateway.reply import Reader, Reply
 from verus_gateway.transport import KEEPALIVE, Mark, Transport, cause_of
 
@@ -40,7 +42,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_deadline",
         "_loop",
-        "_max_response_size",
         "_reader",
         "_timer",
         "_transport",
@@ -53,7 +54,6 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, max_response_size: int) -> None:
         self._loop = loop
-        self._max_response_size = max_response_size
         self._reader = Reader(max_response_size)
         self._waiter: asyncio.Future[Reply] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -74,7 +74,6 @@ class Connection(asyncio.Protocol):
     def send(self, request: bytes, deadline: float) -> "asyncio.Future[Reply]":
         """Send *request*; the future brings its response, or the error at *deadline*."""
         waiter = self._waiter = self._loop.create_future()
-        self._reader = Reader(self._max_response_size)
         self._deadline = deadline
         if self._transport.is_closing():
             self._fail(BrokenOff("the connection to verusd broke off"))
@@ -231,7 +230,7 @@ class Pool:
         self._worthwhile = worthwhile
         self._address = address
         self._bounds = bounds
-        self._places = asyncio.Semaphore(bounds.connections)
+        self._places = Gate(bounds.connections, sys.maxsize)
         self._loop = asyncio.get_running_loop()
         self._open: set[Connection] = set()
         self._idle: deque[Connection] = deque()
@@ -251,13 +250,12 @@ class Pool:
         Raises:
             Refused: it was not sent, since it is not `wanted` any more.
         """
-        if self._places.locked():
+        if not self._places.try_enter():
             await self._wait_for_place(deadline)
-        else:
-            await self._places.acquire()
         try:
             head = self._head_for(authorization)
-            request = b"%b%d\r\n%b\r\n%b" % (head, len(body), self._marked(), body)
+            mark = b"" if self._mark is None else _line(self._mark())
+            request = b"%b%d\r\n%b\r\n%b" % (head, len(body), mark, body)
             kept = self._take() if retry else None
             if kept is not None:
                 try:
@@ -267,7 +265,7 @@ class Pool:
                         raise
             return await self._exchange(await self._fresh(deadline), request, deadline)
         finally:
-            self._places.release()
+            self._places.leave()
 
     async def close(self) -> None:
         """End every connection, and wait until they are gone."""
@@ -300,7 +298,7 @@ class Pool:
     async def _wait_for_place(self, deadline: float) -> None:
         try:
             async with asyncio.timeout_at(deadline):
-                await self._places.acquire()
+                await self._places.enter()
         except TimeoutError:
             raise Refused("no connection to verusd was free in time") from None
 
@@ -363,16 +361,16 @@ class Pool:
         if self._idle:
             self._sweep = self._loop.call_later(self._bounds.keepalive, self._sweep_idle)
 
-    def _marked(self) -> bytes:
-        parent = "" if self._mark is None else self._mark()
-        return f"traceparent: {parent}\r\n".encode() if parent else b""
-
     def _head_for(self, authorization: str) -> bytes:
         head, known = self._head
         if known != authorization:
             head = _HEAD.format(host=self._authority, authorization=authorization).encode()
             self._head = head, authorization
         return head
+
+
+def _line(parent: str) -> bytes:
+    return f"traceparent: {parent}\r\n".encode() if parent else b""
 
 
 async def _look_up(host: str, port: int) -> list[tuple[str, int]]:

@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from verus_gateway import reply as reading
 from verus_gateway.errors import AnswerTooLarge, BadAnswer, RpcError
-from verus_gateway.reply import MAX_HEAD, MAX_INTERIM, MAX_LINE, Reader, Reply
+from verus_gateway.reply import KNOWN, MAX_HEAD, MAX_INTERIM, MAX_LINE, Reader, Reply
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -50,7 +52,37 @@ def test_a_response_is_the_same_wherever_it_is_split(text: bytes, reply: Reply) 
 
 @pytest.mark.parametrize(("text", "reply"), WHOLE)
 def test_bytes_after_the_end_cost_the_connection(text: bytes, reply: Reply) -> None:
-    assert read(text + b"HTTP/1.1 200 OK\r\n") == reply._replace(keep=False)
+    assert read(text + b"HTTP/1.1 200 OK\r\n") == replace(reply, keep=False)
+
+
+@pytest.mark.parametrize(("text", "reply"), WHOLE)
+def test_a_reader_reads_one_response_after_the_other(text: bytes, reply: Reply) -> None:
+    reader = Reader(100)
+    for before, _ in WHOLE:
+        assert reader.feed(before) is not None
+        assert not reader.begun
+
+        assert reader.feed(text[:-1]) is None
+        assert reader.feed(text[-1:]) == reply
+
+
+def test_a_head_that_is_known_says_the_same_of_another_body_and_to_a_smaller_reader() -> None:
+    head = OK + b"Content-Length: 3\r\nX: known\r\n\r\n"
+
+    outcomes = [read(head + body) for body in (b"abc", b"def")]
+
+    assert outcomes == [Reply(200, b"abc", keep=True), Reply(200, b"def", keep=True)]
+    assert read(head + b"de", b"f") == outcomes[1]
+    assert read(head + b"defg") == Reply(200, b"def")
+    with pytest.raises(AnswerTooLarge):
+        read(head + b"def", limit=2)
+
+
+def test_heads_that_are_known_are_bounded() -> None:
+    for number in range(2 * KNOWN):
+        read(OK + b"Content-Length: 0\r\nX: %d\r\n\r\n" % number)
+
+    assert 0 < len(reading._known) <= KNOWN
 
 
 def test_a_body_without_a_length_ends_with_the_connection() -> None:
@@ -147,7 +179,7 @@ def test_damaged_bytes_mean_the_same_in_one_piece_and_in_single_bytes(
     at = data.draw(st.integers(0, len(text)))
     damaged = text[:at] + noise + text[at + len(noise) // 2 :]
 
-    assert _outcome([damaged])[:2] == _outcome([bytes([byte]) for byte in damaged])[:2]
+    assert _outcome([damaged]) == _outcome([bytes([byte]) for byte in damaged])
 
 
 def _outcome(pieces: list[bytes]) -> tuple[object, ...]:
@@ -156,7 +188,7 @@ def _outcome(pieces: list[bytes]) -> tuple[object, ...]:
         for piece in pieces:
             reply = reader.feed(piece)
             if reply is not None:
-                return reply
+                return reply.status, reply.body
     except RpcError as error:
         return type(error), None
     return None, reader.end()
