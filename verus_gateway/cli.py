@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,7 @@ from verus_gateway import (
     cli_tokens,
     config,
     demo,
+    listing,
     logs,
     passwords,
     registry,
@@ -29,8 +30,6 @@ from verus_gateway import (
 )
 from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
-from verus_gateway.openrpc import fallback_text, kept_text
-from verus_gateway.registry import Registry, Row
 from verus_gateway.reload import Reload
 from verus_gateway.serve import serve, warn_of
 from verus_gateway.shared.siblings import Siblings
@@ -73,7 +72,15 @@ def _parser() -> argparse.ArgumentParser:
     version = f"verus-gateway {verus_gateway.__version__}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    cli_tokens.add_commands(commands, _run)
+    _add_looking(commands)
+    _add_making(commands)
+    _add_trying(commands)
+    return parser
 
+
+def _add_serve(commands: Any) -> None:
     command = commands.add_parser("serve", help="run the gateway")
     _config_option(command, required=True)
     command.add_argument(
@@ -83,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(own, type=kind, help=argparse.SUPPRESS)
     command.set_defaults(command=_serve)
 
-    cli_tokens.add_commands(commands, _run)
 
+def _add_looking(commands: Any) -> None:
     command = commands.add_parser("check", help="load config and plugins, print every fault")
     _config_option(command, required=True)
     command.set_defaults(command=_check)
@@ -94,12 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="as one JSON array")
     command.set_defaults(command=_methods)
 
+
+def _add_making(commands: Any) -> None:
     command = commands.add_parser("admin", help="what signing in to the admin page needs")
     inner = command.add_subparsers(required=True, metavar="COMMAND")
     command = inner.add_parser("hash-password", help="ask for a password, print its hash")
     command.set_defaults(command=_hash_password)
-
-    commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
 
     command = commands.add_parser("new-plugin", help="write a plugin of your own to start from")
     command.add_argument("name", metavar="NAME", help="of the distribution: acme-pace")
@@ -107,6 +114,10 @@ def _parser() -> argparse.ArgumentParser:
         "--dir", type=Path, default=Path(), metavar="FOLDER", help="where its folder goes (here)"
     )
     command.set_defaults(command=_new_plugin)
+
+
+def _add_trying(commands: Any) -> None:
+    commands.add_parser("simulate", help="run the simulated verusd alone", add_help=False)
 
     command = commands.add_parser("demo", help="run the gateway in front of a simulated verusd")
     command.add_argument("--port", type=int, default=8080, help="of the gateway (8080)")
@@ -118,7 +129,6 @@ def _parser() -> argparse.ArgumentParser:
         "--block-time", type=float, default=10.0, help="seconds between blocks (10)"
     )
     command.set_defaults(command=_demo)
-    return parser
 
 
 def _config_option(command: argparse.ArgumentParser, *, required: bool) -> None:
@@ -223,46 +233,10 @@ def _methods(arguments: argparse.Namespace) -> int:
     wallet_methods = _loaded(arguments).security.wallet_methods if arguments.config else ()
     methods = registry.load(registry.installed(), wallet_methods)
     if arguments.json:
-        sys.stdout.write(msgspec.json.encode([_described(row) for row in methods]).decode() + "\n")
+        sys.stdout.write(listing.as_json(methods))
     else:
-        _print_table(methods, sys.stdout)
+        sys.stdout.write(listing.as_text(methods))
     return DONE
-
-
-def _described(row: Row) -> dict[str, Any]:
-    method = row.method
-    return {
-        "name": method.name,
-        "params": [
-            {"name": p.name, "required": p.required, "schema": p.kind.schema} for p in method.params
-        ],
-        "summary": method.summary,
-        "scope": method.scope,
-        "ttl": kept_text(method),
-        "fallback": fallback_text(method.fallback),
-        "cost": method.cost,
-        "retry": method.retry,
-        "distribution": row.origin,
-    }
-
-
-def _print_table(methods: Registry, out: TextIO) -> None:
-    head = ("METHOD", "SCOPE", "TTL", "FALLBACK", "COST", "DISTRIBUTION")
-    rows = [head] + [
-        (
-            row.method.usage(),
-            row.method.scope,
-            kept_text(row.method),
-            fallback_text(row.method.fallback),
-            str(row.method.cost),
-            row.origin,
-        )
-        for row in methods
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for cells in rows:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        out.write(line.rstrip() + "\n")
 
 
 def _hash_password(_: argparse.Namespace) -> int:
