@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,7 @@ from verus_gateway.gateway import Gateway
 from verus_gateway.plugin import Method
 from verus_gateway.registry import Registry, Row
 from verus_gateway.reload import Reload
+from verus_gateway.serve import listening
 from verus_gateway.simulator import Settings, Simulator
 from verus_gateway.spans import OpenTelemetry
 from verus_gateway.web.protocol import Runner
@@ -60,6 +61,7 @@ class Stack:
     url: str
     others: Mapping[str, Simulator]
     runner: Runner
+    beside: Sequence[str]
 
     async def post(self, body: Any, path: str = "/", **more: str) -> Reply:
         """Send *body*, encoded unless it is bytes, and decode the answer."""
@@ -173,7 +175,11 @@ async def starting() -> AsyncIterator[StartStack]:
             if plan.wait:
                 await until(lambda: all(tip.generation is not None for tip in tips))
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            return Stack(simulator, gateway, client, url, others, runner)
+            beside = [] if gateway.token_service is None else [gateway.token_service.listener()]
+            urls = [
+                await stack.enter_async_context(listening(each, plan.server)) for each in beside
+            ]
+            return Stack(simulator, gateway, client, url, others, runner, urls)
 
         yield started
 

@@ -77,15 +77,17 @@ def application(gateway: Gateway) -> web.Application:
     return app
 
 
-def beside(gateway: Gateway) -> Listener | None:
-    """Return the listener for ``/admin`` alone, None where the public one has it."""
-    bind = gateway.config.admin.bind
-    if not bind:
-        return None
-    app = _bare(gateway)
-    _open_office(gateway, app)
-    host, _, port = bind.rpartition(":")
-    return Listener(app, host.strip("[]"), int(port))
+def beside(gateway: Gateway) -> list[Listener]:
+    """Return what has an address of its own: ``/admin`` and the token service, where asked for."""
+    listeners: list[Listener] = []
+    if gateway.token_service is not None:
+        listeners.append(gateway.token_service.listener())
+    if gateway.config.admin.bind:
+        app = _bare(gateway)
+        _open_office(gateway, app)
+        host, _, port = gateway.config.admin.bind.rpartition(":")
+        listeners.append(Listener(app, host.strip("[]"), int(port)))
+    return listeners
 
 
 def _bare(gateway: Gateway) -> web.Application:

@@ -73,6 +73,7 @@ def run(plan: Plan, run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> in
                         app.application(gateway),
                         gateway.config.server,
                         lambda url: print(_welcome(plan, url, entry, secret), flush=True),
+                        beside=app.beside(gateway),
                     )
                 )
         finally:

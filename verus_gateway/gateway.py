@@ -125,8 +125,6 @@ class Gateway:
         async with AsyncExitStack() as stack:
             if self.tracing is not None:
                 await stack.enter_async_context(self.tracing.running())
-            if self.token_service is not None:
-                await stack.enter_async_context(self.token_service.listening())
             await stack.enter_async_context(self.access.followed())
             for shared in dict.fromkeys([self.siblings, self.store]):
                 if shared is not None:

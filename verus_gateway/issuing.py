@@ -1,9 +1,7 @@
 """The token service as an application, put together and not yet started."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -31,11 +29,9 @@ from verus_gateway.web.keys import (
     OFFICE,
     Drain,
     Limits,
+    Listener,
 )
 from verus_gateway.web.middleware import frame
-from verus_gateway.web.protocol import Runner
-
-log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 4
 """Requests looked at side by side: each takes a thread and 16 MiB for scrypt."""
@@ -73,7 +69,6 @@ class TokenService:
         self.counts = HttpCounts()
         self.limiter = _limiter(config.token_service.requests_per_minute)
         self.metrics = Metrics(self.counts, self.limiter, {}, self.office.readings())
-        self.port = config.token_service.port
 
     def application(self) -> web.Application:
         """Return the aiohttp application that serves it."""
@@ -100,21 +95,10 @@ class TokenService:
             app.cleanup_ctx.append(partial(self._gateways_told, self._shared))
         return app
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
-        """Serve beside a gateway, on a port of its own, until the block ends."""
+    def listener(self) -> Listener:
+        """Return the application and the address it is served at."""
         table = self._config.token_service
-        runner = Runner(
-            self.application(), access_log=None, handle_signals=False, auto_decompress=False
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, table.host, table.port).start()
-            self.port = runner.addresses[0][1]
-            log.info("token service listens", extra={"host": table.host, "port": self.port})
-            yield
-        finally:
-            await runner.cleanup()
+        return Listener(self.application(), table.host, table.port)
 
     async def _keys_followed(self, _: web.Application) -> AsyncIterator[None]:
         task = asyncio.create_task(self.office.follow(), name="keys")

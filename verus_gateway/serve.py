@@ -4,7 +4,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final, TypeAlias
 
 from aiohttp import web
@@ -55,7 +56,7 @@ async def serve(
     announce: Announce,
     stop: Stop | None = None,
     *,
-    beside: Listener | None = None,
+    beside: Sequence[Listener] = (),
     reload: Callable[[], None] | None = None,
     reuse_port: bool = False,
 ) -> None:
@@ -69,7 +70,7 @@ async def serve(
         config: Address, timeouts.
         announce: Told the URL once it answers.
         stop: What the signals are turned into; for tests.
-        beside: A second address, with an application of its own.
+        beside: Further addresses, each with an application of its own; they end before *app*.
         reload: What SIGHUP does; without it, SIGHUP ends the process as it does any other.
         reuse_port: Whether other workers listen on the same port.
 
@@ -77,32 +78,56 @@ async def serve(
         OSError: an address cannot be listened on.
     """
     stop = stop or Stop()
+    listeners = (Listener(app, config.host, config.port), *beside)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_signals(stop, reload))
+        ways = [listening(each, config, reuse_port=reuse_port) for each in listeners]
+        public, *others = [await stack.enter_async_context(way) for way in ways]
+        for url in others:
+            log.info("listens beside", extra={"url": url})
+        announce(public)
+        await stop.wait()
+        log.info("draining", extra={"seconds": config.drain_seconds})
+        app[DRAIN].draining = True
+        await asyncio.sleep(config.drain_seconds)
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def listening(
+    listener: Listener, config: ServerConfig, *, reuse_port: bool = False
+) -> AsyncIterator[str]:
+    """Serve an application until the block ends; what is entered is its URL.
+
+    Args:
+        listener: The application and its address.
+        config: Timeouts.
+        reuse_port: Whether other workers listen on the same port.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    runner = _runner(listener.app, config)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, listener.host, listener.port, reuse_port=reuse_port).start()
+        yield _url(runner)
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def _signals(stop: Stop, reload: Callable[[], None] | None) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
     if reload:
         loop.add_signal_handler(signal.SIGHUP, reload)
-    runner = _runner(app, config)
-    second = _runner(beside.app, config) if beside else None
-    await runner.setup()
     try:
-        await web.TCPSite(runner, config.host, config.port, reuse_port=reuse_port).start()
-        if beside and second:
-            await second.setup()
-            await web.TCPSite(second, beside.host, beside.port, reuse_port=reuse_port).start()
-            log.info("listens beside", extra={"url": _url(second)})
-        announce(_url(runner))
-        await stop.wait()
-        log.info("draining", extra={"seconds": config.drain_seconds})
-        app[DRAIN].draining = True
-        await asyncio.sleep(config.drain_seconds)
+        yield
     finally:
-        if second:
-            await second.cleanup()
-        await runner.cleanup()
         for number in (*SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)
-    log.info("stopped")
 
 
 def _runner(app: web.Application, config: ServerConfig) -> Runner:

@@ -111,7 +111,7 @@ async def test_a_second_address_has_an_application_of_its_own(
     public, inner, stop = Slow(), Slow(), Stop()
     caplog.set_level("INFO")
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    beside = Listener(inner.app, "127.0.0.1", 0)
+    beside = [Listener(inner.app, "127.0.0.1", 0)]
     serving = serve(public.app, ServerConfig(port=0), url.set_result, stop, beside=beside)
     task = asyncio.create_task(serving)
 
@@ -134,7 +134,7 @@ async def test_a_second_address_that_is_taken_stops_the_start() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        beside = Listener(inner.app, "127.0.0.1", taken.getsockname()[1])
+        beside = [Listener(inner.app, "127.0.0.1", taken.getsockname()[1])]
 
         with pytest.raises(OSError, match="address already in use"):
             await serve(public.app, ServerConfig(port=0), print, Stop(), beside=beside)

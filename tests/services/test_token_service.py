@@ -16,6 +16,7 @@ from verus_gateway.config import AuthConfig, Config, SecurityConfig, TokenServic
 from verus_gateway.issuer import clients
 from verus_gateway.issuing import TokenService
 from verus_gateway.revocations import Revocations
+from verus_gateway.serve import listening
 from verus_gateway.shared.port import shared_by
 from verus_gateway.web.keys import Drain
 
@@ -28,15 +29,10 @@ CALL = {"id": 1, "method": "getblock", "params": ["1"]}
 class Issuer:
     """The token service, and its client alice."""
 
-    def __init__(self, service: TokenService, secret: str, session: aiohttp.ClientSession) -> None:
-        self._service = service
+    def __init__(self, url: str, secret: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
         self._authorization = encode_basic_auth("alice", secret)
         self._session = session
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._service.port}"
 
     async def token(self) -> str:
         """Return a new token."""
@@ -73,8 +69,11 @@ async def issuer(server: Server, tmp_path: Path) -> AsyncIterator[Issuer]:
     shared = shared_by(config.cache)
     assert shared is not None
     service = TokenService(config, Revocations(shared.shelf()), Drain(), shared)
-    async with aiohttp.ClientSession() as session, service.listening():
-        yield Issuer(service, secret, session)
+    async with (
+        listening(service.listener(), config.server) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Issuer(url, secret, session)
 
 
 async def test_a_revoked_token_is_refused_by_all_also_with_redis_gone_afterwards(

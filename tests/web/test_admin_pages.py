@@ -249,8 +249,7 @@ async def test_a_listener_of_its_own_has_the_page_and_the_public_one_has_not(
         scopes=("admin",),
     )
 
-    beside = app.beside(stack.gateway)
-    assert beside is not None
+    [beside] = app.beside(stack.gateway)
     routes = {resource.canonical for resource in beside.app.router.resources()}
 
     assert (beside.host, beside.port) == ("::1", 9090)
@@ -268,8 +267,7 @@ async def test_a_listener_of_its_own_charges_wrong_credentials_too(
     stack = await start(
         admin=AdminConfig(bind="127.0.0.1:9090"), rates=RateLimitConfig(anonymous=stranger)
     )
-    beside = app.beside(stack.gateway)
-    assert beside is not None
+    [beside] = app.beside(stack.gateway)
     client = await aiohttp_client(beside.app)
 
     statuses = []

@@ -99,7 +99,7 @@ async def test_the_token_services_routes_do_what_the_document_says(
 
     said = await held(
         tmp_path,
-        f"http://127.0.0.1:{served.service.port}",
+        served.base,
         "tokens",
         encode_basic_auth("alice", served.secret),
     )

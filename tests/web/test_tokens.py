@@ -5,6 +5,7 @@ import base64
 import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from verus_gateway.config import (
 from verus_gateway.issuer import clients, keyring
 from verus_gateway.issuing import TokenService
 from verus_gateway.revocations import Revocations
+from verus_gateway.serve import listening
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.web.keys import Drain
 
@@ -42,6 +44,7 @@ class Served:
     """A running token service, its client's secret, and a way to ask."""
 
     service: TokenService
+    base: str
     folder: Path
     secret: str
     session: aiohttp.ClientSession
@@ -56,14 +59,14 @@ class Served:
         """Post a form, as alice unless told otherwise."""
         shown = encode_basic_auth("alice", self.secret) if authorization is None else authorization
         own = {"Authorization": shown} if shown else {}
-        url = f"http://127.0.0.1:{self.service.port}{path}"
+        url = self.base + path
         async with self.session.post(url, data=form, headers={**own, **headers}) as response:
             body = msgspec.json.decode(await response.read())
             return response.status, body, dict(response.headers)
 
     async def get(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         """Get a path."""
-        url = f"http://127.0.0.1:{self.service.port}{path}"
+        url = self.base + path
         async with self.session.get(url) as response:
             return response.status, await response.read(), dict(response.headers)
 
@@ -79,7 +82,6 @@ Serve = Callable[..., Awaitable[Served]]
 @pytest.fixture
 async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     """Start a token service with a client alice; members of its table may be given."""
-    running: list[Any] = []
 
     async def served(server: ServerConfig | None = None, **members: Any) -> Served:
         folder = tmp_path / "tokens"
@@ -97,15 +99,12 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
             server=server or ServerConfig(),
         )
         service = TokenService(config, Revocations(MemoryShelf()), Drain())
-        session = aiohttp.ClientSession()
-        for context in (session, service.listening()):
-            await context.__aenter__()
-            running.append(context)
-        return Served(service, folder, secret, session)
+        base = await stack.enter_async_context(listening(service.listener(), config.server))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        return Served(service, base, folder, secret, session)
 
-    yield served
-    for context in reversed(running):
-        await context.__aexit__(None, None, None)
+    async with AsyncExitStack() as stack:
+        yield served
 
 
 async def test_a_client_gets_a_token_by_basic_or_in_the_body(serve: Serve) -> None:
@@ -381,7 +380,7 @@ async def test_forms_that_are_too_large_or_too_slow_are_given_up(serve: Serve) -
     large = await served.post("/oauth/token", {"x": "y" * 20_000})
     late = await served.post("/oauth/token", slow())
     twice = await served.session.post(
-        f"http://127.0.0.1:{served.service.port}/oauth/token",
+        f"{served.base}/oauth/token",
         headers=[("Authorization", "Basic x"), ("Authorization", "Basic y")],
     )
 
@@ -468,9 +467,8 @@ async def test_an_embedded_service_and_its_gateway_share_what_they_know(
         ),
         auth=AuthConfig(),
     )
-    assert stack.gateway.token_service is not None
     call = {"id": 1, "method": "getpeerinfo"}
-    base = f"http://127.0.0.1:{stack.gateway.token_service.port}"
+    [base] = stack.beside
     headers = {"Authorization": encode_basic_auth("alice", secret)}
 
     async with stack.client.post(f"{base}/oauth/token", data=GRANT, headers=headers) as response:
@@ -492,7 +490,7 @@ async def test_a_gateway_of_its_own_learns_keys_and_revocations_over_the_wire(
     serve: Serve, start: StartStack
 ) -> None:
     served = await serve()
-    base = f"http://127.0.0.1:{served.service.port}"
+    base = served.base
     stack = await start(
         auth=AuthConfig(
             issuer=ISSUER,
@@ -521,7 +519,7 @@ async def test_the_list_of_revocations_and_other_papers_are_no_tokens(
     stack = await start(
         auth=AuthConfig(
             issuer=ISSUER,
-            jwks_url=f"http://127.0.0.1:{served.service.port}/.well-known/jwks.json",
+            jwks_url=f"{served.base}/.well-known/jwks.json",
         )
     )
     listed = (await served.get("/oauth/revocations"))[1].decode()
