@@ -12,7 +12,7 @@ from verus_gateway.bearer import BearerTokens
 from verus_gateway.chain import ended, log_death
 from verus_gateway.config import AppConfig, AuthConfig
 from verus_gateway.errors import ConfigError
-from verus_gateway.issuer.office import Office
+from verus_gateway.issuer.mint import Mint
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Shelf
 from verus_gateway.sources import Address, File
@@ -32,7 +32,7 @@ class Access:
         self,
         config: AuthConfig,
         revocations: Revocations,
-        embedded: Office | None = None,
+        embedded: Mint | None = None,
     ) -> None:
         self._config = config
         self.revocations = revocations

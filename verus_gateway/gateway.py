@@ -62,7 +62,7 @@ class Gateway:
         self.token_service: TokenService | None = None
         if config.token_service.embedded:
             self.token_service = TokenService(config, revocations, self.drain)
-        embedded = self.token_service.office if self.token_service else None
+        embedded = self.token_service.mint if self.token_service else None
         self.access = Access(config.auth, revocations, embedded)
         self.authenticator = Authenticator(
             anonymous(config.auth.anonymous_scopes),

@@ -12,7 +12,7 @@ from verus_gateway.auth import ANONYMOUS
 from verus_gateway.buckets import Allowance
 from verus_gateway.chain import ended, log_death
 from verus_gateway.config import Config
-from verus_gateway.issuer.office import Office
+from verus_gateway.issuer.mint import Mint
 from verus_gateway.limits import DEFAULT, Limiter
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.revocations import Revocations
@@ -26,7 +26,7 @@ from verus_gateway.web.keys import (
     LIMITER,
     LIMITS,
     METRICS,
-    OFFICE,
+    MINT,
     Drain,
     Limits,
     Listener,
@@ -65,16 +65,16 @@ class TokenService:
         self._shared = shared
         self._revocations = revocations
         self._drain = drain
-        self.office = Office(config.token_service, revocations)
+        self.mint = Mint(config.token_service, revocations)
         self.counts = HttpCounts()
         self.limiter = _limiter(config.token_service.requests_per_minute)
-        self.metrics = Metrics(self.counts, self.limiter, {}, self.office.readings())
+        self.metrics = Metrics(self.counts, self.limiter, {}, self.mint.readings())
 
     def application(self) -> web.Application:
         """Return the aiohttp application that serves it."""
         server = self._config.server
         app = web.Application(middlewares=[frame], client_max_size=tokens.LARGEST_FORM)
-        app[OFFICE] = self.office
+        app[MINT] = self.mint
         app[COUNTS] = self.counts
         app[METRICS] = self.metrics
         app[DRAIN] = self._drain
@@ -101,7 +101,7 @@ class TokenService:
         return Listener(self.application(), table.host, table.port)
 
     async def _keys_followed(self, _: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.office.follow(), name="keys")
+        task = asyncio.create_task(self.mint.follow(), name="keys")
         task.add_done_callback(log_death)
         yield
         await ended(task)

@@ -256,7 +256,7 @@ async def test_a_revoked_token_is_listed_for_gateways_and_survives_a_restart(
     assert (status, body, again) == (200, {}, 200)
     assert active == {"active": False}
     payload = tokens.opened(
-        listed.decode(), frozenset({authority.LIST_TYPE}), served.service.office.keys.find
+        listed.decode(), frozenset({authority.LIST_TYPE}), served.service.mint.keys.find
     )
     revoked = msgspec.json.decode(payload, type=authority.RevokedList)
     assert len(revoked.revoked) == 1
@@ -268,13 +268,13 @@ async def test_a_revoked_token_is_listed_for_gateways_and_survives_a_restart(
 
 
 async def test_the_list_is_signed_once_a_second_at_most(serve: Serve) -> None:
-    office = (await serve()).service.office
-    office._clock = lambda: 1_800_000_000.5
+    mint = (await serve()).service.mint
+    mint._clock = lambda: 1_800_000_000.5
 
-    first, second = office.revoked(), office.revoked()
-    office._clock = lambda: 1_800_000_002.0
+    first, second = mint.revoked(), mint.revoked()
+    mint._clock = lambda: 1_800_000_002.0
 
-    assert first == second != office.revoked()
+    assert first == second != mint.revoked()
 
 
 async def test_revoking_an_unknown_token_is_fine_and_another_clients_is_not(serve: Serve) -> None:
@@ -312,7 +312,7 @@ async def test_a_rotated_key_is_known_before_it_signs_and_after(serve: Serve) ->
     before = jwks.read_set((await served.get("/.well-known/jwks.json"))[1])
 
     kid = keyring.rotate(served.folder, "ES256", 3600, time.time())
-    await served.service.office.keys.refresh()
+    await served.service.mint.keys.refresh()
     new = await served.token()
     after = jwks.read_set((await served.get("/.well-known/jwks.json"))[1])
 
@@ -328,7 +328,7 @@ async def test_the_running_service_takes_up_changed_keys_by_itself(serve: Serve)
     kid = keyring.replace(served.folder, "ES256")
 
     async with asyncio.timeout(10):
-        while served.service.office.keys.active.kid != kid:  # noqa: ASYNC110  it polls a file itself
+        while served.service.mint.keys.active.kid != kid:  # noqa: ASYNC110  it polls a file itself
             await asyncio.sleep(0.05)
 
     assert list(jwks.read_set((await served.get("/.well-known/jwks.json"))[1])) >= [kid]
@@ -354,7 +354,7 @@ async def test_too_many_requests_are_turned_away_unheard(serve: Serve) -> None:
     assert body["error"] == "temporarily_unavailable"
     assert int(headers["Retry-After"]) >= 1
     assert listed[0] == 429
-    assert served.service.office.throttled == 1
+    assert served.service.mint.throttled == 1
 
 
 async def test_one_client_is_throttled_wherever_it_calls_from(serve: Serve) -> None:
@@ -411,7 +411,7 @@ async def test_health_and_metrics_say_how_it_is(serve: Serve) -> None:
         "verus_gateway_issuer_keys 2",
     ):
         assert line in metrics
-    assert repr(served.service.office).startswith(f"<Office {ISSUER}, <Keyring ")
+    assert repr(served.service.mint).startswith(f"<Mint {ISSUER}, <Keyring ")
 
 
 async def test_every_issue_refusal_and_revocation_is_written_down_without_a_secret(

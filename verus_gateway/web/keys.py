@@ -11,7 +11,7 @@ from verus_gateway.auth import Authenticator
 from verus_gateway.desk import Desk
 from verus_gateway.forms import Forms
 from verus_gateway.health import Facts
-from verus_gateway.issuer.office import Office
+from verus_gateway.issuer.mint import Mint
 from verus_gateway.limits import Limiter
 from verus_gateway.metrics import ChainCounts, HttpCounts, Metrics
 from verus_gateway.pipeline import Pipeline
@@ -72,7 +72,7 @@ LIMITER: Final = web.AppKey("LIMITER", Limiter)
 ADDRESSES: Final = web.AppKey("ADDRESSES", Addresses)
 AUTHENTICATOR: Final = web.AppKey("AUTHENTICATOR", Authenticator)
 DESK: Final = web.AppKey("DESK", Desk)
-OFFICE: Final = web.AppKey("OFFICE", Office)
+MINT: Final = web.AppKey("MINT", Mint)
 DRAIN: Final = web.AppKey("DRAIN", Drain)
 FACTS: Final[web.AppKey[Callable[[], tuple[dict[str, Facts], dict[str, Any]]]]] = web.AppKey(
     "FACTS"

@@ -14,7 +14,7 @@ from verus_gateway.errors import RateLimited, Shed
 from verus_gateway.issuer.asking import Asked, Fault, ask
 from verus_gateway.issuer.grants import Said
 from verus_gateway.web.callers import address_of
-from verus_gateway.web.keys import LIMITER, LIMITS, OFFICE
+from verus_gateway.web.keys import LIMITER, LIMITS, MINT
 
 routes = web.RouteTableDef()
 
@@ -29,19 +29,19 @@ _KEPT: Final[dict[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=60"}
 @routes.post("/oauth/token")
 async def token(request: web.Request) -> web.Response:
     """Give a token to a client that shows its secret (RFC 6749 section 4.4)."""
-    return await _answered(request, "token issued", request.app[OFFICE].grants.token)
+    return await _answered(request, "token issued", request.app[MINT].grants.token)
 
 
 @routes.post("/oauth/revoke")
 async def revoke(request: web.Request) -> web.Response:
     """Take a token back (RFC 7009)."""
-    return await _answered(request, "token revoked", request.app[OFFICE].grants.revocation)
+    return await _answered(request, "token revoked", request.app[MINT].grants.revocation)
 
 
 @routes.post("/oauth/introspect")
 async def introspect(request: web.Request) -> web.Response:
     """Say what a token says, as long as it is good (RFC 7662)."""
-    return await _answered(request, "token looked at", request.app[OFFICE].grants.introspection)
+    return await _answered(request, "token looked at", request.app[MINT].grants.introspection)
 
 
 @routes.get("/oauth/revocations")
@@ -50,34 +50,34 @@ async def revocations(request: web.Request) -> web.Response:
     wait = request.app[LIMITER].take(_STRANGER, address_of(request).group)
     if wait:
         return _failed(RateLimited("too many requests", "rate", wait))
-    body = request.app[OFFICE].revoked()
+    body = request.app[MINT].revoked()
     return web.Response(body=body, content_type="application/jwt")
 
 
 @routes.get("/.well-known/jwks.json")
 async def jwks(request: web.Request) -> web.Response:
     """Publish the keys, public parts only (RFC 7517)."""
-    body = request.app[OFFICE].published()
+    body = request.app[MINT].published()
     return web.Response(body=body, content_type="application/json", headers=_KEPT)
 
 
 @routes.get("/.well-known/oauth-authorization-server")
 async def metadata(request: web.Request) -> web.Response:
     """Describe the service (RFC 8414)."""
-    body = msgspec.json.encode(request.app[OFFICE].metadata)
+    body = msgspec.json.encode(request.app[MINT].metadata)
     return web.Response(body=body, content_type="application/json", headers=_KEPT)
 
 
 @routes.get("/health")
 async def health(request: web.Request) -> web.Response:
     """Say how the service is; asks nobody."""
-    return _json(200, {"status": "healthy", **request.app[OFFICE].details()}, {})
+    return _json(200, {"status": "healthy", **request.app[MINT].details()}, {})
 
 
 async def _answered(
     request: web.Request, event: str, answer: Callable[[Asked], Said]
 ) -> web.Response:
-    office, limiter = request.app[OFFICE], request.app[LIMITER]
+    mint, limiter = request.app[MINT], request.app[LIMITER]
     address = address_of(request)
     asked: Asked | None = None
     try:
@@ -87,14 +87,14 @@ async def _answered(
             said = await asyncio.to_thread(answer, asked)
         if said.issued:
             _admit(request, Caller(said.client, frozenset()), address.group)
-        await office.take_note(said)
+        await mint.take_note(said)
     except Fault as fault:
-        office.refused += 1
-        who = office.known(asked.client) if asked else ""
+        mint.refused += 1
+        who = mint.known(asked.client) if asked else ""
         audit.refuse(f"no {event}", who=who, address=address.text, why=fault.error)
         return _refused(fault)
     except (RateLimited, Shed) as error:
-        office.throttled += 1
+        mint.throttled += 1
         return _failed(error)
     _write(event, said, address.text)
     return _json(said.status, said.body, _NOT_KEPT)

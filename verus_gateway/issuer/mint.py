@@ -21,7 +21,7 @@ LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the keys' file, and at most as old is a list of revocations."""
 
 
-class Office:
+class Mint:
     """Everything behind the routes of the token service.
 
     Args:
@@ -59,7 +59,7 @@ class Office:
         self.issued = self.revoked_here = self.refused = self.throttled = 0
 
     def __repr__(self) -> str:
-        return f"<Office {self.issuer}, {self.keys!r}, {self._clients!r}>"
+        return f"<Mint {self.issuer}, {self.keys!r}, {self._clients!r}>"
 
     async def take_note(self, said: Said) -> None:
         """Count and keep what an answer brings about, before it is sent."""
