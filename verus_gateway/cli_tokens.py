@@ -3,13 +3,13 @@
 import argparse
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from verus_gateway import config, logs
+from verus_gateway import config, logs, registry
 from verus_gateway.config import Config, TokenServiceConfig
 from verus_gateway.errors import StartupError
 from verus_gateway.issuer import clients, keyring
@@ -108,6 +108,7 @@ def _rotate_key(table: TokenServiceConfig, *, compromised: bool) -> int:
 
 
 def _add(arguments: argparse.Namespace) -> int:
+    _refuse_unknown(arguments.name, arguments.scopes)
     secret = clients.add(
         Path(_table(arguments).folder),
         arguments.name,
@@ -117,6 +118,17 @@ def _add(arguments: argparse.Namespace) -> int:
     )
     _show(arguments.name, secret)
     return DONE
+
+
+def _refuse_unknown(name: str, scopes: Sequence[str]) -> None:
+    """Refuse what nothing asks for: a typing error would be found out by the client."""
+    known = registry.load(registry.installed()).scopes()
+    unknown = sorted(set(scopes) - known)
+    if unknown:
+        raise StartupError(
+            f"client {name[:64]}: nothing asks for the scope {unknown[0][:64]!r}; "
+            f"there are {', '.join(sorted(known))}"
+        )
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -9,10 +9,22 @@ from typing import Final
 from verus_gateway import rpc
 from verus_gateway.errors import MethodNotFound, PluginError
 from verus_gateway.forbidden import FORBIDDEN
-from verus_gateway.plugin import ENTRY_POINT_GROUP, WALLET, Constant, Method
+from verus_gateway.plugin import (
+    ADMIN,
+    BROADCAST,
+    ENTRY_POINT_GROUP,
+    PUBLIC,
+    READ,
+    WALLET,
+    WALLET_BUILD,
+    Constant,
+    Method,
+)
 
 RESERVED: Final = "rpc."
 """JSON-RPC 2.0 section 4.3 keeps these names for the protocol itself."""
+SCOPES: Final = frozenset({PUBLIC, READ, WALLET_BUILD, BROADCAST, WALLET, ADMIN})
+"""The gateway's own; a third party's rows may have further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,10 @@ class Registry:
             for row in self
             if row.method.handler is not None
         }
+
+    def scopes(self) -> frozenset[str]:
+        """Return every scope that something asks for: the gateway's own, and those of the rows."""
+        return SCOPES | {row.method.scope for row in self}
 
     def find(self, name: str) -> Method:
         """Return the method called *name*.

@@ -10,8 +10,14 @@ import aiohttp
 import pytest
 from aiohttp import encode_basic_auth
 from process.conftest import Run
+from process.distribution import distribution
 
 from verus_gateway.issuer import clients, keyring
+
+SHARING = """
+from verus_gateway.plugin import method
+METHODS = (method("acme.share", summary="Shares.", scope="acme"),)
+"""
 
 
 @pytest.fixture
@@ -56,6 +62,32 @@ def test_a_client_is_added_listed_rotated_and_disabled(run: Run, service: Path) 
         2,
         "verus-gateway: client alice: is there already\n",
     )
+
+
+def test_a_scope_that_nothing_asks_for_is_refused_and_those_that_there_are_are_named(
+    run: Run, service: Path
+) -> None:
+    option = ("--config", str(service))
+
+    refused = run("client", "add", "alice", *option, "--scopes", "read", "brodcast")
+    listed = run("client", "list", *option)
+
+    assert (refused.returncode, refused.stdout, listed.stdout) == (2, "", "")
+    assert refused.stderr == (
+        "verus-gateway: client alice: nothing asks for the scope 'brodcast'; "
+        "there are admin, broadcast, public, read, wallet, wallet-build\n"
+    )
+
+
+def test_a_third_partys_scope_is_known_where_its_plugin_is_installed(
+    run: Run, service: Path, tmp_path: Path
+) -> None:
+    plugin = distribution(tmp_path / "site", "acme", SHARING)
+    add = ("client", "add", "alice", "--config", str(service), "--scopes", "acme")
+
+    without, beside = run(*add), run(*add, path=plugin)
+
+    assert (without.returncode, beside.returncode) == (2, 0)
 
 
 def test_a_client_with_the_services_lifetime_is_listed_so(run: Run, service: Path) -> None:
