@@ -8,7 +8,7 @@ MEMBERS := $(wildcard plugins/*/pyproject.toml)
 EDITABLE := -e . $(patsubst %/pyproject.toml,-e ./%,$(MEMBERS))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-containers soak faults fuzz sbom audit check bench docs format lock clean
+.PHONY: help demo setup test test-containers soak faults fuzz mutants sbom audit check bench docs format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ faults: $(VENV)/.setup-dev ## inject every fault and write what came of it into 
 
 fuzz: $(VENV)/.setup-dev ## damage bodies and requests for SECONDS (600), led by coverage, beside slow readers
 	PYTHONPATH=tests $(BIN)/python -m fuzz.by_coverage --seconds $(SECONDS)
+
+mutants: $(VENV)/.setup-dev ## change one small thing at a time, see whether a test notices; ONLY="breaker rpc"
+	PYTHONPATH=tests $(BIN)/python -m mutants $(ONLY) $(ARGS)
 
 sbom: $(VENV)/.setup-dev ## list what a release consists of in dist/verus-gateway.cdx.json
 	@mkdir -p dist

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin, get_typ
 from interface import interface
 from msgspec import Meta, Struct
 from page import code, first, table
+from survivors import survivors
 
 from verus_gateway import config, errors, plugin, registry, tokens
 from verus_gateway.bearer import BearerTokens
@@ -272,6 +273,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/methods.md": methods,
     "reference/metrics.md": metrics,
     "reference/errors.md": error_codes,
+    "reference/survivors.md": survivors,
     "plugins/reference.md": interface,
 }
 

@@ -56,6 +56,7 @@ def test_no_scope_stands_for_another() -> None:
 def test_a_caller_cannot_be_given_more() -> None:
     with pytest.raises(AttributeError):
         anonymous([]).scopes = frozenset({"admin"})  # type: ignore[misc]
+    assert not hasattr(anonymous([]), "__dict__")
 
 
 async def test_who_shows_nothing_is_a_stranger_at_once() -> None:

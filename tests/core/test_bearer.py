@@ -1,5 +1,7 @@
 """Bearer tokens: verified once, remembered within bounds, forgotten in time."""
 
+from typing import Any
+
 import pytest
 from core.issuing import KEY, NOW, RULES, Ring, bearer
 from multidict import CIMultiDict
@@ -8,6 +10,7 @@ from verus_gateway import jwks
 from verus_gateway.auth import Caller
 from verus_gateway.bearer import LONGEST_KEPT, BearerTokens
 from verus_gateway.errors import InvalidToken
+from verus_gateway.jwks import SigningKey
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.testing import FakeClock
@@ -56,7 +59,16 @@ async def test_a_remembered_token_dies_at_its_end_whichever_clock_says_so(moved:
 
     getattr(gate, moved).now += 599
     assert gate.recall(shown) == ALICE
-    getattr(gate, moved).now += 1
+    for seconds in (1, 1000):
+        getattr(gate, moved).now += seconds
+        assert gate.recall(shown) is None
+
+
+async def test_a_token_taken_for_clocks_that_differ_is_not_remembered_beyond_its_end() -> None:
+    gate, shown = Gate(), bearer(KEY, exp=NOW - 5, iat=NOW - 60)
+    await gate.identify(shown)
+    gate.wall.now -= 30
+
     assert gate.recall(shown) is None
 
 
@@ -107,6 +119,16 @@ async def test_an_unknown_key_is_looked_for_once() -> None:
     assert gate.ring.refreshed == 2
 
 
+@pytest.mark.parametrize("members", [{"exp": NOW - 60}, {"aud": "another"}, {"nbf": NOW + 60}])
+async def test_no_other_flaw_has_the_issuer_asked_for_its_keys(members: dict[str, Any]) -> None:
+    gate = Gate()
+
+    await gate.refused(bearer(KEY, **members))
+    await gate.refused("Bearer x")
+
+    assert gate.ring.refreshed == 0
+
+
 async def test_only_so_many_are_remembered_and_the_oldest_goes() -> None:
     gate = Gate(most=2)
     shown = [bearer(KEY, jti=str(number)) for number in range(3)]
@@ -125,14 +147,34 @@ async def test_a_very_long_token_is_verified_each_time() -> None:
     assert gate.recall(shown) is None
 
 
+def header_of(length: int, key: SigningKey) -> str | None:
+    """Return a good token's header of just this length; base64 does not have every length."""
+    words = " ".join(["x" * 64] * 18)
+    made = (bearer(key, client_id="x" * more, scope=words) for more in range(1, 129))
+    return next((shown for shown in made if len(shown) == length), None)
+
+
+async def test_the_longest_token_that_is_remembered_has_2048_characters_with_its_scheme() -> None:
+    named = [SigningKey(KEY._jose, "k" * length, KEY.alg) for length in (40, 41, 42)]
+    gate = Gate(Ring(*named))
+    longest, longer = (
+        next(filter(None, (header_of(length, key) for key in named))) for length in (2048, 2049)
+    )
+    for shown in (longest, longer):
+        await gate.identify(shown)
+
+    assert gate.recall(longest) is not None
+    assert gate.recall(longer) is None
+
+
 @pytest.mark.parametrize("other", ["Bearer x", "Basic dmVydXM6eA==", ""])
 @pytest.mark.parametrize("turned", [1, -1])
 async def test_two_authorization_headers_are_none_also_where_one_is_remembered(
     other: str, turned: int
 ) -> None:
-    gate = Gate()
-    await gate.identify(bearer(KEY))
-    shown = [bearer(KEY), other][::turned]
+    gate, good = Gate(), bearer(KEY)
+    await gate.identify(good)
+    shown = [good, other][::turned]
     headers = CIMultiDict([("Authorization", each) for each in shown])
 
     assert gate.tokens.shown(headers)

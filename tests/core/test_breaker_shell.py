@@ -1,5 +1,7 @@
 import asyncio
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
 
 import pytest
 
@@ -301,3 +303,52 @@ def test_how_long_to_wait_depends_on_the_state(breaker: Breaker, clock: FakeCloc
         waits.append(breaker.retry_after())
 
     assert waits == [0.0, 60.0, 0.0, 1.0]
+
+
+def test_thresholds_may_be_as_great_as_one_likes(clock: FakeClock) -> None:
+    rules = Rules(failure_threshold=1000, recovery_timeout=60, half_open_max_requests=1000)
+    breaker = Breaker(rules, clock)
+    names = []
+    for error in [Refused("no"), None]:
+        for _ in range(999):
+            end(breaker, error)
+        names.append(breaker.name)
+        end(breaker, error)
+        names.append(breaker.name)
+        clock.advance(60)
+
+    assert names == ["closed", "open", "half_open", "closed"]
+
+
+def test_no_more_than_a_thousand_trials_pass_where_the_rules_say_a_thousand(
+    clock: FakeClock,
+) -> None:
+    rules = Rules(failure_threshold=1, recovery_timeout=60, half_open_max_requests=1000)
+    breaker = Breaker(rules, clock)
+    end(breaker, Refused("no"))
+    clock.advance(60)
+
+    with ExitStack() as trials:
+        for _ in range(1000):
+            trials.enter_context(breaker.guard())
+        refused = breaker.refuses()
+
+    assert (refused, breaker.name) == (True, "closed")
+
+
+def test_an_answer_to_a_breaker_without_failures_costs_no_new_state(breaker: Breaker) -> None:
+    before = breaker.state
+
+    end(breaker, None)
+
+    assert breaker.state is before
+
+
+@pytest.mark.parametrize(
+    "value", [RULES, Closed(), Open(1.0), HalfOpen(), Change(0.0, "closed", "open", "none")]
+)
+def test_rules_states_and_changes_stay_as_they_are(value: Any) -> None:
+    for field in fields(value):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, field.name, 1)
+    assert not hasattr(value, "__dict__")

@@ -75,11 +75,27 @@ def test_a_member_by_itself_has_no_key_twice(text: bytes) -> None:
     [
         b'[7,{"method":"m","id":1,"id":2}]',
         b'{"method":"m","params":{"a":1,"b":2,"c":3,"a":1,"b":2,"c":3}}',
+        b'{"method":"m","params":{"a":1,"b":2,"c":3,"a":1}}',
+        b'{"id":1,"id":2}',
     ],
 )
 def test_no_count_of_members_hides_a_key_that_comes_twice(body: bytes) -> None:
     with pytest.raises(ParseError, match="duplicate key"):
         rpc.decode(body)
+
+
+@pytest.mark.parametrize("text", [b"7", b"[]", b'"x"', b"null"])
+def test_what_is_no_object_is_refused_without_an_id_in_the_older_dialect(text: bytes) -> None:
+    refusal = rpc.member(text)
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.id, refusal.v2) == (b"null", False)
+
+
+def test_no_number_of_members_is_taken_for_a_key_that_comes_twice() -> None:
+    names = ",".join(f'"{number}":":"' for number in range(1_000))
+
+    assert isinstance(rpc.decode(b'{"method":"m","params":{%b}}' % names.encode()), Call)
 
 
 def test_a_complaint_is_short_and_says_what_is_wrong() -> None:
@@ -90,6 +106,15 @@ def test_a_complaint_is_short_and_says_what_is_wrong() -> None:
 
     assert len(short.value.message) > len("not JSON: ")
     assert len(long.value.message) <= len("not JSON: ") + 120
+
+
+def test_a_complaint_about_a_result_has_120_characters_at_most() -> None:
+    strange = type("x" * 200, (), {})()
+
+    with pytest.raises(ValueError, match="JSON cannot carry it: ") as caught:
+        rpc.encode(strange)
+
+    assert len(str(caught.value)) == len("JSON cannot carry it: ") + 120
 
 
 # ---------------------------------------------------------------- the cache
