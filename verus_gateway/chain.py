@@ -118,7 +118,9 @@ class Chain:
                 await ended(task)
                 await self.refresher.end()
 
-    def facts(self, *, draining: bool, lag: float, alone: str = "", keyless: str = "") -> Facts:
+    def facts(
+        self, *, draining: bool, lag: float, alone: str = "", keyless: str = "", doubt: str = ""
+    ) -> Facts:
         """Return what health is judged by."""
         block = self.tip.block
         return Facts(
@@ -133,6 +135,7 @@ class Chain:
             lag=lag,
             alone=alone,
             keyless=keyless,
+            doubt=doubt,
         )
 
     def details(self, facts: Facts) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from verus_gateway.config import Config
 from verus_gateway.errors import StartupError
 from verus_gateway.reload import Reload
 from verus_gateway.serve import serve, warn_of
+from verus_gateway.shared.port import doubt_of
 from verus_gateway.shared.siblings import Siblings
 
 DONE: Final = 0
@@ -212,13 +213,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _check(arguments: argparse.Namespace) -> int:
     faults: list[str] = []
-    wallet_methods: Sequence[str] = ()
+    settings = Config()
     try:
-        wallet_methods = _loaded(arguments).security.wallet_methods
+        settings = _loaded(arguments)
     except StartupError as error:
         faults += error.faults
     try:
-        methods = registry.load(registry.installed(), wallet_methods)
+        methods = registry.load(registry.installed(), settings.security.wallet_methods)
     except StartupError as error:
         faults += error.faults
     else:
@@ -226,6 +227,9 @@ def _check(arguments: argparse.Namespace) -> int:
             print(f"{arguments.config}: good; {methods!r:.200}"[:400])
     if faults:
         raise StartupError(*faults)
+    doubt = asyncio.run(doubt_of(settings.cache))
+    if doubt:
+        print(f"verus-gateway: warning: {doubt}", file=sys.stderr)
     return DONE
 
 

@@ -100,11 +100,12 @@ class Gateway:
 
     def facts(self) -> tuple[dict[str, Facts], dict[str, Any]]:
         """Return what health is judged by, chain by chain, and what is told beside it."""
-        lag = self.watchdog.lag
-        alone = self.store.alone() if self.store else ""
-        keyless = self.access.keyless()
+        lag, keyless = self.watchdog.lag, self.access.keyless()
+        alone, doubt = (self.store.alone(), self.store.doubt()) if self.store else ("", "")
         facts = {
-            name: chain.facts(draining=self.drain.draining, lag=lag, alone=alone, keyless=keyless)
+            name: chain.facts(
+                draining=self.drain.draining, lag=lag, alone=alone, keyless=keyless, doubt=doubt
+            )
             for name, chain in self.chains.items()
         }
         details: dict[str, Any] = {"version": verus_gateway.__version__}

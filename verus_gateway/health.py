@@ -33,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         stranger: How the daemon is not the one it should be, "" where it is.
         alone: Why this instance shares nothing with others, "" where it does or should not.
         keyless: The issuer none of whose keys is known, "" where one is or none is trusted.
+        doubt: Why what must last may be lost, "" where nothing is known to be wrong.
     """
 
     draining: bool
@@ -46,6 +47,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     stranger: str = ""
     alone: str = ""
     keyless: str = ""
+    doubt: str = ""
 
 
 def judge(facts: Facts) -> tuple[Status, list[str]]:
@@ -55,6 +57,8 @@ def judge(facts: Facts) -> tuple[Status, list[str]]:
         warnings.append(f"this instance stands alone: {facts.alone}")
     if facts.keyless:
         warnings.append(f"no key of {facts.keyless} is known: no token is good")
+    if facts.doubt:
+        warnings.append(facts.doubt)
     if facts.draining:
         return "unhealthy", ["shutting down", *warnings]
     if facts.stranger:

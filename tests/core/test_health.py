@@ -35,6 +35,7 @@ WARNINGS: list[tuple[dict[str, Any], str]] = [
     ({"block_age": -EARLY_BLOCK - 60}, "the newest block is 11 minutes in the future"),
     ({"lag": 1.26}, "the event loop is 1.3 s late"),
     ({"alone": "Redis is away"}, "this instance stands alone: Redis is away"),
+    ({"doubt": "redis may evict"}, "redis may evict"),
     (
         {"keyless": "https://tokens.example"},
         "no key of https://tokens.example is known: no token is good",

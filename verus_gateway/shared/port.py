@@ -44,6 +44,10 @@ class Shared(Protocol):
         """Return why nothing is shared now, "" while it is."""
         ...
 
+    def doubt(self) -> str:
+        """Return why what must last may be lost, "" where nothing is known to be wrong."""
+        ...
+
     def details(self) -> dict[str, Any]:
         """Return what ``/health`` tells."""
         ...
@@ -55,6 +59,15 @@ class Shared(Protocol):
     def tallies(self) -> Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]:
         """Return what is counted by a word: name, help, the word's label, how to read it."""
         ...
+
+
+async def doubt_of(cache: CacheConfig) -> str:
+    """Ask Redis once whether it may lose what must last; "" where it may not or does not say."""
+    if not cache.redis_url:
+        return ""
+    from verus_gateway.shared import store  # noqa: PLC0415  one instance loads no redis
+
+    return await store.doubt_of(cache)
 
 
 def shared_by(cache: CacheConfig) -> Shared | None:

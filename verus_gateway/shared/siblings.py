@@ -121,6 +121,10 @@ class Siblings:
         """Return why nothing is shared now, "" while it is."""
         return "" if self.up else "the parent of the workers is away"
 
+    def doubt(self) -> str:
+        """Return "": what workers share is in their memories."""
+        return ""
+
     def details(self) -> dict[str, Any]:
         """Return what ``/health`` tells."""
         return {"worker": self._worker, "status": "up" if self.up else "away"}

@@ -10,9 +10,11 @@ from typing import Any, Final, get_args
 from verus_gateway import redis_url
 from verus_gateway.config import CacheConfig, Secret
 from verus_gateway.redis_url import Place
+from verus_gateway.shared import eviction
 from verus_gateway.shared.answers import OUTCOMES, Answers, Line
 from verus_gateway.shared.client import client, ended
 from verus_gateway.shared.envelope import Envelopes
+from verus_gateway.shared.eviction import Eviction
 from verus_gateway.shared.exchange import Exchange, Fate
 from verus_gateway.shared.faults import Fault
 from verus_gateway.shared.gather import Gather
@@ -41,8 +43,8 @@ class Store:
         self.link = link_to("answers", place, cache.redis_timeout)
         self.state = self.link
         if cache.state_url:
-            state = place_of(cache.state_url, cache.state_password_file)
-            self.state = link_to("state", state, cache.redis_timeout)
+            self.state = link_to("state", state_place(cache), cache.redis_timeout)
+        self._eviction = Eviction(self.state)
         key = key_of(cache)
         self._bus = RedisBus(self.state, prefix=cache.redis_prefix)
         self.exchange = Exchange(self._bus, key=key)
@@ -93,6 +95,7 @@ class Store:
             *(asyncio.create_task(link.watch(), name=f"way to {link.name}") for link in links),
             asyncio.create_task(self.writer.write(), name="writer to redis"),
             asyncio.create_task(self._leases.renew(), name="leases in redis"),
+            asyncio.create_task(self._eviction.watch(), name="eviction of state"),
             *(asyncio.create_task(shelf.settle(), name="debts") for shelf in self._shelves),
         ]
         try:
@@ -113,6 +116,10 @@ class Store:
                 return f"redis for {link.name} ({link.place}) does not answer: {link.fault}"
         return "" if self.exchange.up else "no notes of other instances arrive"
 
+    def doubt(self) -> str:
+        """Return why what must last may be lost, "" where nothing is known to be wrong."""
+        return self._eviction.doubt
+
     def details(self) -> dict[str, Any]:
         """Return what ``/health`` tells."""
         return {
@@ -127,6 +134,14 @@ class Store:
         link, writer = self.link, self.writer
         return {
             "redis_up": ("1 while Redis may be asked", lambda: float(link.up)),
+            "redis_state_up": (
+                "1 while the Redis for what must not be lost may be asked",
+                lambda: float(self.state.up),
+            ),
+            "redis_state_evicts": (
+                "1 where that Redis may evict what it holds",
+                lambda: float(bool(self.doubt())),
+            ),
             "redis_writes_total": ("Writes that Redis took", lambda: writer.written),
             "redis_writes_dropped_total": ("Writes that were not made", lambda: writer.dropped),
             "instances": ("Instances that hear each other", lambda: len(self.exchange.instances())),
@@ -135,7 +150,6 @@ class Store:
 
     def tallies(self) -> Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]:
         """Return what is counted by a word."""
-        link = self.link
         return {
             "redis_looks_total": (
                 "Looks for answers in Redis, by how they ended",
@@ -145,7 +159,7 @@ class Store:
             "redis_faults_total": (
                 "Times Redis did not do as asked, by cause",
                 "cause",
-                lambda: {fault: link.faults[fault] for fault in get_args(Fault)},
+                lambda: {fault: self._faults(fault) for fault in get_args(Fault)},
             ),
             "notes_total": (
                 "Notes between instances, by what became of them",
@@ -153,6 +167,9 @@ class Store:
                 lambda: {fate: self.exchange.counts[fate] for fate in get_args(Fate)},
             ),
         }
+
+    def _faults(self, fault: Fault) -> int:
+        return sum(link.faults[fault] for link in {self.link, self.state})
 
     def _looks(self) -> Mapping[str, int]:
         found: Tally[str] = Tally(dict.fromkeys(OUTCOMES, 0))
@@ -167,6 +184,23 @@ def place_of(url: Secret, password_file: str) -> Place:
     if password_file:
         return place.with_password(Path(password_file).read_text("utf-8").strip())
     return place
+
+
+def state_place(cache: CacheConfig) -> Place:
+    """Return where what must last is kept."""
+    if cache.state_url:
+        return place_of(cache.state_url, cache.state_password_file)
+    return place_of(cache.redis_url, cache.redis_password_file)
+
+
+async def doubt_of(cache: CacheConfig) -> str:
+    """Return why what must last may be lost, "" where nothing is known to be wrong."""
+    place = state_place(cache)
+    asking = client(place, seconds=eviction.PATIENCE)
+    try:
+        return eviction.doubt(await eviction.policy_of(asking), str(place))
+    finally:
+        await asking.close()
 
 
 def key_of(cache: CacheConfig) -> bytes:
