@@ -63,6 +63,36 @@ def tip(height: str, made: str, confirmed: str = "1x99") -> Series:
     }
 
 
+def redis(*, up: int, state: int) -> Series:
+    return {
+        'verus_gateway_redis_up{instance="a"}': f"{up}x9",
+        'verus_gateway_redis_state_up{instance="a"}': f"{state}x9",
+    }
+
+
+def faults(cause: str) -> Series:
+    return {f'verus_gateway_redis_faults_total{{instance="a",cause="{cause}"}}': "0+1x20"}
+
+
+def writes(*, dropped: int) -> Series:
+    """Return a hundred writes a minute, of which some were not made."""
+    return {
+        'verus_gateway_redis_up{instance="a"}': "1x30",
+        'verus_gateway_redis_writes_total{instance="a"}': f"0+{100 - dropped}x30",
+        'verus_gateway_redis_writes_dropped_total{instance="a"}': f"0+{dropped}x30",
+    }
+
+
+def hearing(instances: int) -> Series:
+    """Return two instances that are up, one of which hears so many."""
+    return {
+        **{f'up{{{GATEWAY},instance="{name}"}}': "1x9" for name in "ab"},
+        **{f'verus_gateway_redis_state_up{{instance="{name}"}}': "1x9" for name in "ab"},
+        'verus_gateway_instances{instance="a"}': "2x9",
+        'verus_gateway_instances{instance="b"}': f"{instances}x9",
+    }
+
+
 DAY: Final = 1440
 CASES: Final[dict[tuple[str, str], Case]] = {
     (name, case.severity): case
@@ -162,6 +192,19 @@ CASES: Final[dict[tuple[str, str], Case]] = {
                 {'verus_gateway_redis_up{instance="a"}': "0 1x9"},
             ),
         ),
+        ("RedisStateDown", Case("ticket", "5m", redis(up=1, state=0), redis(up=0, state=0))),
+        (
+            "RedisStateEvicts",
+            Case(
+                "ticket",
+                "8m",
+                {'verus_gateway_redis_state_evicts{instance="a"}': "1x9"},
+                {'verus_gateway_redis_state_evicts{instance="a"}': "0x9"},
+            ),
+        ),
+        ("RedisRefuses", Case("ticket", "16m", faults("oom"), faults("timeout"))),
+        ("RedisWritesDropped", Case("ticket", "25m", writes(dropped=6), writes(dropped=4))),
+        ("InstancesApart", Case("ticket", "8m", hearing(1), hearing(2))),
         (
             "IssuerUnknown",
             Case(

@@ -104,6 +104,15 @@ REDIS: Final = (
         series={"{{instance}}": "verus_gateway_redis_up"},
     ),
     Panel(
+        title="Redis for state",
+        about="1 while an instance may ask the Redis for revocations and sessions. evicts: 1 where it may lose them.",
+        unit="short",
+        series={
+            "{{instance}}": "verus_gateway_redis_state_up",
+            "evicts {{instance}}": "verus_gateway_redis_state_evicts",
+        },
+    ),
+    Panel(
         title="Instances that hear each other",
         about="Should be all of them on each. Fewer: an instance is cut off, or a name is stale.",
         unit="short",
@@ -128,6 +137,15 @@ REDIS: Final = (
         series={
             "taken": "sum (rate(verus_gateway_redis_writes_total[$__rate_interval]))",
             "dropped": "sum (rate(verus_gateway_redis_writes_dropped_total[$__rate_interval]))",
+        },
+    ),
+    Panel(
+        title="Notes between instances",
+        about="By what became of them. broken: an instance has another secret or version. dropped: not sent.",
+        unit="ops",
+        series={
+            "{{fate}}": rate("verus_gateway_notes_total", "fate", ""),
+            "dropped": "sum (rate(verus_gateway_notes_dropped_total[$__rate_interval]))",
         },
     ),
 )
