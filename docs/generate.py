@@ -207,7 +207,7 @@ def _sample() -> str:
     counts.error("getinfo", RpcError("none"))
     counts.daemon_call(None, 0.1)
     counts.breaker_change(Change(0.0, "closed", "open", "none"))
-    gateway.counts.responses[200] += 1
+    gateway.counts.answered[200] += 1
     return gateway.metrics.render().decode()
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from verus_gateway.auth import Caller, Headers
+from verus_gateway.auth import Caller, Headers, Recall, nobody
 from verus_gateway.errors import InvalidToken
 from verus_gateway.shelf import Shelf
 
@@ -82,9 +82,9 @@ class Apps:
         """Tell whether the request shows a signature."""
         return TOKEN in headers or APP_ID in headers
 
-    def recall(self, _: Headers) -> Caller | None:
-        """Return None: each request is signed for itself."""
-        return None
+    def memory_for(self, _: Headers) -> Recall:
+        """Return what knows nobody: each request is signed for itself."""
+        return nobody
 
     async def identify(self, headers: Headers, body: bytes) -> Caller:
         """Return the app that signed the request.

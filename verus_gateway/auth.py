@@ -10,7 +10,7 @@ from multidict import MultiMapping
 from verus_gateway.errors import InvalidRequest, InvalidToken, LoginRequired, ScopeMissing
 
 Headers: TypeAlias = MultiMapping[str]
-Recall: TypeAlias = "Callable[[Headers], Caller | None]"
+Recall: TypeAlias = "Callable[[], Caller | None]"
 
 ANONYMOUS: Final = "anonymous"
 """The rate class of callers without credentials."""
@@ -59,8 +59,8 @@ class Recogniser(Protocol):
         """Tell whether the request shows credentials of this kind, good or bad."""
         ...
 
-    def recall(self, headers: Headers) -> Caller | None:
-        """Return who it is if that is known already, without I/O; None where it is not."""
+    def memory_for(self, headers: Headers) -> Recall:
+        """Return what tells who it is if that is known already, without I/O; None where it is not."""
         ...
 
     async def identify(self, headers: Headers, body: bytes) -> Caller:
@@ -104,7 +104,7 @@ class Authenticator:
 
     def recognise(self, headers: Headers) -> Caller | None:
         """Return who is calling where that needs no work, else None."""
-        return self.memory_for(headers)(headers)
+        return self.memory_for(headers)()
 
     def memory_for(self, headers: Headers) -> Recall:
         """Return what recognises whoever sends just these headers, to be asked each time.
@@ -114,9 +114,9 @@ class Authenticator:
         shown = [kind for kind in self._kinds if kind.shown(headers)]
         if not shown:
             return self._recall_stranger
-        return shown[0].recall if len(shown) == 1 else _recall_nobody
+        return shown[0].memory_for(headers) if len(shown) == 1 else nobody
 
-    def _recall_stranger(self, _: Headers) -> Caller:
+    def _recall_stranger(self) -> Caller:
         return self.stranger
 
     async def identify(self, headers: Headers, body: bytes) -> Caller:
@@ -134,8 +134,8 @@ class Authenticator:
         return await shown[0].identify(headers, body)
 
 
-def _recall_nobody(_: Headers) -> None:
-    return None
+def nobody() -> None:
+    """Recall no one."""
 
 
 class NoTokens:
@@ -145,9 +145,9 @@ class NoTokens:
         """Tell whether the request shows a bearer token."""
         return shows_bearer(headers)
 
-    def recall(self, _: Headers) -> Caller | None:
-        """Return None: nobody is known."""
-        return None
+    def memory_for(self, _: Headers) -> Recall:
+        """Return what knows nobody."""
+        return nobody
 
     async def identify(self, _: Headers, __: bytes) -> Caller:
         """Refuse the token.

@@ -7,13 +7,14 @@ until it ends, is revoked, or the issuer's keys change.
 import logging
 import time
 from collections import Counter, OrderedDict
+from functools import partial
 from time import monotonic
 from typing import Final, Protocol
 
 from msgspec import Struct
 
 from verus_gateway import tokens
-from verus_gateway.auth import AUTHORIZATION, Caller, Headers, shows_bearer
+from verus_gateway.auth import AUTHORIZATION, Caller, Headers, Recall, nobody, shows_bearer
 from verus_gateway.errors import InvalidToken
 from verus_gateway.jwks import Key
 from verus_gateway.revocations import Revocations
@@ -98,10 +99,13 @@ class BearerTokens:
         """Tell whether the request shows a bearer token."""
         return shows_bearer(headers)
 
-    def recall(self, headers: Headers) -> Caller | None:
-        """Return whose token it is, if it was found good before and still is."""
+    def memory_for(self, headers: Headers) -> Recall:
+        """Return what tells whose token it is, if it was found good before and still is."""
         shown = headers.getall(AUTHORIZATION)
-        kept = self._kept.get(shown[0]) if len(shown) == 1 else None
+        return partial(self._recall, shown[0]) if len(shown) == 1 else nobody
+
+    def _recall(self, shown: str) -> Caller | None:
+        kept = self._kept.get(shown)
         if (
             kept is None
             or kept.ends <= self._clock()

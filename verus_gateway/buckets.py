@@ -7,12 +7,16 @@ await.
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
+SLACK: Final = 1e-6
+"""Seconds that sums of fractions may be off."""
 
-class Allowance(msgspec.Struct, frozen=True, kw_only=True):
-    """What one rate class allows each of its callers.
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What one rate class allows each of its callers; each is equal to itself only.
 
     Attributes:
         name: Of the class.
@@ -49,15 +53,17 @@ class Bucket:
         full_at: When it is full again; in the past for a full one.
         inside: Calls at once.
         spent: Cost charged since the other instances were last told.
+        last: What was charged last, where it was full before; else 0.
         pace, depth, concurrent: Of its `allowance`, where they are quick to reach.
     """
 
-    __slots__ = ("allowance", "concurrent", "depth", "full_at", "inside", "pace", "spent")
+    __slots__ = ("allowance", "concurrent", "depth", "full_at", "inside", "last", "pace", "spent")
 
     def __init__(self, allowance: Allowance) -> None:
         self.full_at = -math.inf
         self.spent = 0.0
         self.inside = 0
+        self.last: float = 0
         self._set(allowance)
 
     def follow(self, allowance: Allowance, now: float) -> None:
@@ -71,6 +77,56 @@ class Bucket:
         self.pace = allowance.pace
         self.depth = allowance.depth
         self.concurrent = allowance.concurrent
+
+    def charge(self, cost: float, now: float) -> float:
+        """Charge a call.
+
+        Args:
+            cost: Of the call. What costs more than the burst passes a full bucket only, and
+                leaves it in debt.
+            now: The time.
+
+        Returns:
+            0.0 where it was charged; else the seconds after which it could be.
+        """
+        ends = self.full_at
+        if ends <= now:
+            self.full_at = now + cost * self.pace
+            self.spent += cost
+            self.last = cost
+            return 0.0
+        self.last = 0
+        charged = ends + cost * self.pace
+        wait = charged - now - self.depth
+        if wait <= SLACK:
+            self.full_at = charged
+            self.spent += cost
+            return 0.0
+        return min(wait, ends - now)
+
+    def charge_together(self, cost: float, now: float) -> bool:
+        """Charge several calls at once if each of them, one after another, could be charged.
+
+        Args:
+            cost: Of all of them.
+            now: The time.
+
+        Returns:
+            Whether they were charged.
+        """
+        rested = self.full_at <= now
+        charged = (now if rested else self.full_at) + cost * self.pace
+        if charged - now - self.depth > SLACK:
+            return False
+        self.full_at = charged
+        self.spent += cost
+        self.last = cost if rested else 0
+        return True
+
+    def left(self, now: float) -> tuple[float, float]:
+        """Return the cost that may be spent now, and the seconds until it is full."""
+        full_in = max(0.0, self.full_at - now)
+        return max(0.0, (self.depth - full_in) * self.allowance.rate), full_in
 
     def used(self, now: float) -> float:
         """Return the part of the allowance in use."""

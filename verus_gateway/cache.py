@@ -29,9 +29,14 @@ OVERHEAD: Final = 300
 class Now(Protocol):
     """What freshness depends on: the tip as it is known at this moment."""
 
+    sure_until: float
+    """Until when the newest block is known for sure, unless there is another turn."""
+    turn: int
+    """Another number each time something that counted as fresh may no longer do so."""
+
     @property
-    def generation(self) -> str | None:
-        """The newest block's hash; None while it is not known for sure."""
+    def newest(self) -> str:
+        """The newest block's hash."""
         ...
 
     @property
@@ -178,15 +183,19 @@ class Cache:
 
     def fresh(self, ttl: Ttl, entry: Entry, now: Now) -> bool:
         """Tell whether *entry* may be served as if verusd had answered just now."""
+        return self._clock() < self.fresh_until(ttl, entry, now)
+
+    def fresh_until(self, ttl: Ttl, entry: Entry, now: Now) -> float:
+        """Return until when *entry* is fresh, on the cache's clock, unless the tip makes a turn."""
         if ttl == math.inf:
-            return True
+            return math.inf
         if isinstance(ttl, UntilBlock):
-            if entry.tip != now.generation:
-                return False
-            ttl = min(ttl.within, self._tip_max_age)
-        elif entry.branch != now.branch:
-            return False
-        return self._clock() - entry.at < ttl
+            if entry.tip != now.newest:
+                return -math.inf
+            return min(entry.at + min(ttl.within, self._tip_max_age), now.sure_until)
+        if entry.branch != now.branch:
+            return -math.inf
+        return entry.at + ttl
 
     def usable(self, method: Method, entry: Entry) -> bool:
         """Tell whether *entry* may stand in while verusd is away."""

@@ -38,6 +38,11 @@ class Form(msgspec.Struct):
     plain: bool = True
     made: Any = None
 
+    @property
+    def v2(self) -> bool:
+        """Whether their callers speak JSON-RPC 2.0."""
+        return self.call is not None and self.call.v2
+
 
 class Forms:
     """Reads request bodies as `rpc.decode` does, and remembers."""
@@ -60,11 +65,11 @@ class Forms:
 
     def find(self, text: bytes) -> Call | None:
         """Return the call if its form is known; else remember that it came."""
-        match = _ID.search(text)
-        if match is None:
+        cut = _ID.split(text, 1)
+        if len(cut) == 1:
             return None
-        start, end = match.span(1)
-        key = b"%b\0%b" % (text[:start], text[end:])
+        before, id, after = cut
+        key = before + b"\0" + after
         form = self._forms.get(key)
         if form is None:
             self._note(key)
@@ -73,11 +78,20 @@ class Forms:
         if call is None:
             if not form.plain:
                 return None
-            call = form.call = _proved(text, start, end)
+            call = form.call = _proved(text)
             if call is None:
                 form.plain = False
                 return None
-        return Call(call.method, call.params, match[1], call.v2, False, form)
+        return Call(call.method, call.params, id, call.v2, False, form)
+
+    def known(self, text: bytes) -> "tuple[Form, bytes] | None":
+        """Return the form of a call that was read and made something of, and the call's id."""
+        cut = _ID.split(text, 1)
+        if len(cut) == 1:
+            return None
+        before, id, after = cut
+        form = self._forms.get(before + b"\0" + after)
+        return None if form is None or form.made is None else (form, id)
 
     def _read(self, text: bytes) -> Member:
         return self.find(text) or rpc.member(text)
@@ -90,11 +104,13 @@ class Forms:
         self._forms[key] = Form()
 
 
-def _proved(text: bytes, start: int, end: int) -> Call | None:
-    """Return the call in *text* if its id stands from *start* to *end*, else None."""
+def _proved(text: bytes) -> Call | None:
+    """Return the call in *text* if what looks like its id is that, else None."""
+    place = _ID.search(text)
     other = next((each for each in _OTHERS if each not in text), None)
-    if other is None:
+    if place is None or other is None:
         return None
+    start, end = place.span(1)
     try:
         call = rpc.member(text)
         twin = rpc.member(text[:start] + other + text[end:])

@@ -28,8 +28,6 @@ LINGER: Final = 600.0
 """Seconds a bucket is remembered after its last use, at least: longer than any call lasts."""
 NEAR: Final = 0.8
 """The part of its allowance whose use makes a caller near its limit."""
-SLACK: Final = 1e-6
-"""Seconds that sums of fractions may be off."""
 PAUSE: Final = 1.0
 """Seconds after which to try again where calls at once were too many."""
 
@@ -97,6 +95,7 @@ class Limiter:
     ) -> None:
         self._given = dict(classes)
         self._classes = self._given
+        self._anonymous = self._given[ANONYMOUS]
         self._instances = 1
         self._most = most
         self._for_strangers = most - reserved
@@ -113,33 +112,42 @@ class Limiter:
             f"{len(self._named)} named callers, {len(self._strangers)} strangers>"
         )
 
+    def now(self) -> float:
+        """Return the time on the limiter's clock."""
+        return self._clock()
+
     def take(self, caller: Caller, address: str, cost: int = 1) -> float:
         """Charge a call to whoever makes it.
 
         Args:
             caller: Named callers are charged wherever they call from.
             address: Charged for a stranger.
-            cost: Of the call. What costs more than the burst passes a full bucket only, and
-                leaves it in debt.
+            cost: Of the call.
 
         Returns:
             0.0 for a call that may begin; else the seconds after which it could, uncharged.
         """
-        bucket = self._bucket(caller, address)
-        now = self._clock()
-        ends = bucket.full_at
-        if ends <= now:
-            bucket.full_at = now + cost * bucket.pace
-            bucket.spent += cost
-            return 0.0
-        charged = ends + cost * bucket.pace
-        wait = charged - now - bucket.depth
-        if wait <= SLACK:
-            bucket.full_at = charged
-            bucket.spent += cost
-            return 0.0
-        self.refused[bucket.allowance.name, "rate"] += 1
-        return min(wait, ends - now)
+        bucket = self.bucket(caller, address)
+        wait = bucket.charge(cost, self._clock())
+        if wait:
+            self.refused[bucket.allowance.name, "rate"] += 1
+        return wait
+
+    def bucket(self, caller: Caller, address: str) -> Bucket:
+        """Return what a call is charged to: of a caller with a name, or of the address."""
+        subject = caller.subject
+        if subject is None:
+            known = self._strangers.young.get(address)
+            if known is not None and known.allowance is self._anonymous:
+                return known  # what most calls need, in the fewest steps
+            store, key, name = self._strangers, address, ANONYMOUS
+        else:
+            store, key, name = self._named, subject, caller.rate_class
+        allowance = self._classes.get(name) or self._classes[DEFAULT]
+        bucket = store.young.get(key) or store.find(key, allowance, self._clock())
+        if bucket.allowance is not allowance:
+            bucket.follow(allowance, self._clock())
+        return bucket
 
     @contextmanager
     def inside_for(self, caller: Caller, address: str, wanted: int = 1) -> Iterator[int]:
@@ -152,7 +160,7 @@ class Limiter:
             RateLimited: the caller has as many calls under way as its class allows.
             Shed: all together have; strangers meet this bound first.
         """
-        bucket = self._bucket(caller, address)
+        bucket = self.bucket(caller, address)
         own = bucket.concurrent - bucket.inside
         most = self._for_strangers if caller.subject is None else self._most
         places = min(wanted, own, most - self.inside)
@@ -168,13 +176,11 @@ class Limiter:
 
     def quota(self, caller: Caller, address: str) -> Quota | None:
         """Return how the caller stands, None for one without limits."""
-        bucket = self._bucket(caller, address)
+        bucket = self.bucket(caller, address)
         if not bucket.depth:
             return None
-        full_in = max(0.0, bucket.full_at - self._clock())
         given = bucket.allowance
-        left = max(0.0, (bucket.depth - full_in) * given.rate)
-        return Quota(given.name, given.burst, bucket.depth, left, full_in)
+        return Quota(given.name, given.burst, bucket.depth, *bucket.left(self._clock()))
 
     def fullest(self, most: int = 10) -> list[Standing]:
         """Return who has used most of the allowance now, at most *most* of them."""
@@ -250,6 +256,7 @@ class Limiter:
             )
             for name, given in self._given.items()
         }
+        self._anonymous = self._classes[ANONYMOUS]
 
     def adopt(self, classes: Mapping[str, Allowance]) -> None:
         """Go by *classes* from now on, shared as before.
@@ -258,18 +265,6 @@ class Limiter:
         """
         self._given = dict(classes)
         self.split(self._instances)
-
-    def _bucket(self, caller: Caller, address: str) -> Bucket:
-        subject = caller.subject
-        if subject is None:
-            store, key, name = self._strangers, address, ANONYMOUS
-        else:
-            store, key, name = self._named, subject, caller.rate_class
-        allowance = self._classes.get(name) or self._classes[DEFAULT]
-        bucket = store.young.get(key) or store.find(key, allowance, self._clock())
-        if bucket.allowance is not allowance:
-            bucket.follow(allowance, self._clock())
-        return bucket
 
     def _refusal(self, name: str, own: int) -> RateLimited | Shed:
         bound: Bound = "concurrency" if own < 1 else "load"

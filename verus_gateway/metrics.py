@@ -44,6 +44,7 @@ SECONDS: Final = (
     30,
 )
 """Upper bounds of the latency buckets."""
+_FASTEST: Final = SECONDS[0]
 
 
 _VERUSD_CODES: Final = range(-99, 1)
@@ -61,10 +62,10 @@ class Timings:
         self.counts = [0] * (len(SECONDS) + 1)
         self.total = 0.0
 
-    def add(self, seconds: float) -> None:
-        """Count one observation."""
-        self.counts[bisect_left(SECONDS, seconds) if seconds > SECONDS[0] else 0] += 1
-        self.total += seconds
+    def add(self, seconds: float, times: int = 1) -> None:
+        """Count an observation, several times over where there were several."""
+        self.counts[bisect_left(SECONDS, seconds) if seconds > _FASTEST else 0] += times
+        self.total += seconds * times
 
     def buckets(self) -> Buckets:
         """Return the histogram in aioprometheus' form: cumulative, with its +Inf."""
@@ -79,11 +80,16 @@ class HttpCounts:
     """What is counted of HTTP, whatever the chain."""
 
     def __init__(self) -> None:
-        self.responses: Tally[int] = Tally()
+        self.answered: Tally[int] = Tally()
         self.in_flight = 0
         self.batches = 0
         self.cut: Tally[str] = Tally()
         self.express = 0
+
+    @property
+    def responses(self) -> Tally[int]:
+        """Responses by status; the express lane gives good answers only."""
+        return self.answered + Tally({200: self.express})
 
 
 class ChainCounts:
@@ -99,10 +105,14 @@ class ChainCounts:
 
     def call(self, method: str, source: str, seconds: float) -> None:
         """Count a call that ended; *source* is the answer's, or ``error``."""
+        self.timings(method, source).add(seconds)
+
+    def timings(self, method: str, source: str) -> Timings:
+        """Return where calls are counted that ended so."""
         timings = self.calls.get((method, source))
         if timings is None:
             timings = self.calls[method, source] = Timings()
-        timings.add(seconds)
+        return timings
 
     def error(self, method: str, error: RpcError) -> None:
         """Count an error that a client was sent."""

@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable, Coroutine
 from copy import deepcopy
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -72,6 +73,33 @@ class Miss(msgspec.Struct, frozen=True, gc=False):
     favoured: bool = False
 
 
+class Known(msgspec.Struct, eq=False):
+    """What is known of all calls that are equal but for their id.
+
+    Attributes:
+        miss: What any of them is where memory has no answer.
+        scope: What their caller must hold.
+        cost: Of each.
+        key: Of their answer.
+        at: Of the entry that was their fresh answer when it was last looked at; it is not held
+            here, where it would outlive its place in the cache.
+        turn: The tip's, then.
+        until: Until when it stays fresh unless there is another turn.
+        hits: Where those are counted that memory answers; its user's to fill.
+        text: What they are told; its user's to fill.
+    """
+
+    miss: Miss
+    scope: str
+    cost: int
+    key: bytes
+    at: float = math.nan
+    turn: int = -1
+    until: float = -math.inf
+    hits: Any = None
+    text: Any = None
+
+
 class Pipeline:
     """The collaborators a call meets, in the order in which it meets them.
 
@@ -86,7 +114,7 @@ class Pipeline:
         timeout: Seconds for a call, from here to its answer.
         behind: The tier behind memory, where there is one.
         largest: Bytes of a result, at most.
-        note: Told of each permitted call, before it is answered.
+        note: Told of each permitted call, before it is answered, and how many there are.
         away: Whether the daemon would refuse a call made now.
     """
 
@@ -103,11 +131,12 @@ class Pipeline:
         fresh: bool = True,
         discover: Callable[[frozenset[str]], bytes],
         behind: Behind | None = None,
-        note: Callable[[Miss], None] = lambda _: None,
+        note: Callable[[Miss, int], None] = lambda _, __: None,
         away: Callable[[], bool] = bool,
     ) -> None:
         self._methods = methods
         self._cache = kept
+        self._find = kept.find
         self._tip = tip
         self._daemon = daemon
         self._chain = chain
@@ -118,7 +147,7 @@ class Pipeline:
         self._behind = behind
         self._away = away
         self._flights: Flights[Answer] = Flights()
-        self._note = note
+        self.note = note
         self._writes: set[asyncio.Task[Entry]] = set()
 
     async def answer(self, call: Call, caller: Caller) -> Answer:
@@ -130,16 +159,18 @@ class Pipeline:
         """Check *call*, and answer it from memory where a fresh answer is there."""
         form = call.form
         if form is not None and form.made is not None:
-            made: Miss = form.made
-            caller.require(made.method.scope)
-            self._note(made)
-            return self._recall(made) or self._stand_in(made) or _copied(made, caller)
+            known: Known = form.made
+            made = known.miss
+            caller.require(known.scope)
+            self.note(made, 1)
+            return self._recall(made, known) or self._stand_in(made) or _copied(made, caller)
         if call.method == DISCOVER:
             return Answer(self._discover(caller.scopes), "cache")
         miss = self._read(call, caller)
         if form is not None:
-            form.made = _copied(miss, caller)
-        self._note(miss)
+            made = _copied(miss, caller)
+            form.made = Known(made, made.method.scope, made.method.cost, made.key)
+        self.note(miss, 1)
         return self._recall(miss) or self._stand_in(miss) or miss
 
     def _read(self, call: Call, caller: Caller) -> Miss:
@@ -156,11 +187,37 @@ class Pipeline:
         key = cache.key(self._chain, method.name, rpc.canonical(params))
         return Miss(method, params, key, method.lasts(params), caller.subject is not None)
 
-    def _recall(self, miss: Miss) -> Answer | None:
-        kept = self._cache.find(miss.key)
-        if kept is not None and self._fresh and self._cache.fresh(miss.ttl, kept, self._tip):
-            return Answer(kept.value, "cache")
+    def at_hand(self, known: Known, caller: Caller, now: float) -> Entry | None:
+        """Return the fresh answer to a known call if that takes no more than a glance.
+
+        It is what `look` would find; where it is not at hand, `look` must be asked. It changes
+        nothing but the order in which entries go; `note` must be told of a call that it answers.
+
+        Args:
+            known: The call.
+            caller: Whose it is.
+            now: The time on the cache's clock.
+        """
+        if (
+            known.turn == self._tip.turn
+            and now < known.until
+            and known.scope in caller.scopes
+            and (entry := self._find(known.key)) is not None
+            and entry.at == known.at
+        ):
+            return entry
         return None
+
+    def _recall(self, miss: Miss, known: Known | None = None) -> Answer | None:
+        kept = self._cache.find(miss.key)
+        if kept is None or not self._fresh:
+            return None
+        until = self._cache.fresh_until(miss.ttl, kept, self._tip)
+        if self._cache.now() >= until:
+            return None
+        if known is not None:
+            known.at, known.turn, known.until = kept.at, self._tip.turn, until
+        return Answer(kept.value, "cache")
 
     async def fetch(self, miss: Miss) -> Answer:
         """Ask the daemon; while it is away, fall back as the row says."""

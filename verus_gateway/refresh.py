@@ -78,13 +78,13 @@ class Refresher(Generic[C]):
     def __repr__(self) -> str:
         return f"<Refresher {len(self._counts)} noted, {self.refreshed} refreshed>"
 
-    def note(self, call: C) -> None:
+    def note(self, call: C, times: int = 1) -> None:
         """Count *call*; plain arithmetic, for it is on every caller's way."""
         counts, key = self._counts, call.key
         if key in counts:
-            counts[key] += 1
+            counts[key] += times
         elif self._rules.calls and len(counts) < NOTED and _worth_it(call):
-            counts[key] = 1
+            counts[key] = times
             self._calls[key] = call
 
     def begin(self) -> None:

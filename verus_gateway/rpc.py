@@ -254,9 +254,21 @@ def result(call: Member, value: bytes, degraded: bytes = b"") -> tuple[bytes, by
         degraded: The JSON text of the ``degraded`` member, or nothing.
     """
     extra = b',"degraded":' + degraded if degraded else b""
-    if call.v2:
-        return b'{"jsonrpc":"2.0","result":', value, b'%b,"id":%b}' % (extra, call.id)
-    return b'{"result":', value, b',"error":null%b,"id":%b}' % (extra, call.id)
+    return framed(call.id, value, extra, v2=call.v2)
+
+
+def framed(id: bytes, value: bytes, extra: bytes = b"", *, v2: bool) -> tuple[bytes, bytes, bytes]:
+    """Return an answer in three parts.
+
+    Args:
+        id: The JSON text of the call's id.
+        value: The result's JSON text.
+        extra: Further members, each after a comma.
+        v2: Whether the caller speaks JSON-RPC 2.0.
+    """
+    if v2:
+        return b'{"jsonrpc":"2.0","result":', value, b'%b,"id":%b}' % (extra, id)
+    return b'{"result":', value, b',"error":null%b,"id":%b}' % (extra, id)
 
 
 def failure(error: RpcError, id: bytes = NULL, *, v2: bool = False) -> bytes:

@@ -7,6 +7,7 @@ fails makes the tip unconfirmed: from then on nothing that depends on it counts 
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ class Tip:
         self._lasts = 2 * interval + patience
         self._clock = clock
         self._listeners: list[Callable[[Step], None]] = []
-        self._confirmed_at: float | None = None
+        self.sure_until = -math.inf
+        self.turn = 0
         self._hash = ""
         self._seen: deque[str] = deque(maxlen=REMEMBERED)
         self._line: deque[str] = deque(maxlen=REMEMBERED)
@@ -114,11 +116,7 @@ class Tip:
     @property
     def generation(self) -> str | None:
         """The newest block's hash, or None while it is not known for sure."""
-        if self._confirmed_at is None:
-            return None
-        if self._clock() - self._confirmed_at > self._lasts:
-            return None
-        return self._hash
+        return self._hash if self._clock() < self.sure_until else None
 
     @property
     def age(self) -> float | None:
@@ -146,7 +144,7 @@ class Tip:
         if hash not in self._seen:
             self._heard += 1
             self._turn_to(hash)
-            self._confirmed_at = self._clock()
+            self.sure_until = self._clock() + self._lasts
         self._wake.set()
 
     def hear(self, hash: str) -> None:
@@ -158,6 +156,7 @@ class Tip:
         if hash not in self._seen:
             self._heard += 1
             self._hash = hash
+            self.turn += 1
             self._seen.append(hash)
         self._wake.set()
 
@@ -167,7 +166,8 @@ class Tip:
 
     def doubt(self) -> None:
         """Take the tip as unconfirmed until the next poll that succeeds."""
-        self._confirmed_at = None
+        self.sure_until = -math.inf
+        self.turn += 1
 
     async def poll(self) -> None:
         """Ask once; a daemon that is away leaves the tip unconfirmed, and that is all."""
@@ -215,13 +215,14 @@ class Tip:
             return  # answered before the block that was announced meanwhile; the next look is due
         # Before anything else is awaited: what was kept under the old tip is old from now on.
         self._turn_to(best)
-        self._confirmed_at = asked_at
+        self.sure_until = asked_at + self._lasts
         if self.block is None or best != self.block.hash:
             await self._move(_block(decode(await self._daemon.call("getblockheader", best))))
 
     def _turn_to(self, hash: str) -> None:
         if hash != self._hash:
             self._hash = hash
+            self.turn += 1
             self._seen.append(hash)
             for listener in self._turn_listeners:
                 listener(hash)
@@ -233,8 +234,9 @@ class Tip:
         reorg = old is not None and not await self._extends(new, old)
         self.block = new
         self.moved_at = self._clock()
-        self.branch += reorg
         if reorg:
+            self.branch += 1
+            self.turn += 1
             self._line.clear()
         self._line += (new.previous, new.hash)
         for listener in self._listeners:

@@ -1,7 +1,9 @@
 """A pipeline over fakes, for the tests that follow a call from its look-up to its answer."""
 
 import asyncio
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from verus_gateway import rpc
 from verus_gateway.auth import Caller
@@ -31,6 +33,18 @@ from verus_gateway.rpc import Call
 from verus_gateway.testing import FakeClock, FakeDaemon
 from verus_gateway.tip import Tip
 
+
+@dataclass
+class Now:
+    """The tip as a test wants it."""
+
+    newest: str = "a"
+    branch: int = 0
+    sure_until: float = math.inf
+    turn: int = 0
+
+
+UNSURE = Now(sure_until=-math.inf)
 ANY = Caller("tests", frozenset({PUBLIC, READ, BROADCAST}))
 ROWS = (
     method("getinfo", summary="x", scope=PUBLIC, ttl=TIP, fallback=Stale(60)),
@@ -80,7 +94,7 @@ class Gateway:
         *,
         chain: str = "VRSC",
         fresh: bool = True,
-        note: Callable[[Miss], None] = lambda _: None,
+        note: Callable[[Miss, int], None] = lambda _, __: None,
     ) -> None:
         self.clock = FakeClock()
         self.away = False

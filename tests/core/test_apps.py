@@ -82,7 +82,7 @@ async def test_who_signs_well_is_the_app_with_its_scopes_and_class(apps: Apps) -
     caller = await apps.identify(headers, BODY)
 
     assert apps.shown(headers)
-    assert apps.recall(headers) is None
+    assert apps.memory_for(headers)() is None
     assert caller == Caller(f"app:{ID}", frozenset({"read"}), "gold")
 
 

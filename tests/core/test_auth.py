@@ -1,7 +1,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from verus_gateway.auth import Authenticator, Caller, Headers, NoTokens, anonymous
+from verus_gateway.auth import Authenticator, Caller, Headers, NoTokens, Recall, anonymous
 from verus_gateway.errors import InvalidRequest, InvalidToken, LoginRequired, ScopeMissing
 
 STRANGER = anonymous(["public"])
@@ -20,9 +20,9 @@ class Badge:
         """Tell whether the header is there."""
         return self.name in headers
 
-    def recall(self, _: Headers) -> Caller | None:
-        """Return Alice once she was identified."""
-        return ALICE if self.known else None
+    def memory_for(self, _: Headers) -> Recall:
+        """Return what recalls Alice once she was identified."""
+        return lambda: ALICE if self.known else None
 
     async def identify(self, _: Headers, body: bytes) -> Caller:
         """Take note of the body."""
@@ -117,4 +117,4 @@ def test_others_are_recognised_after_a_change_and_who_kept_a_memory_is_told() ->
     authenticator.adopt(ALICE, [])
 
     assert told == ["changed"]
-    assert recall(CIMultiDict()) == authenticator.recognise(CIMultiDict()) == ALICE
+    assert recall() == authenticator.recognise(CIMultiDict()) == ALICE

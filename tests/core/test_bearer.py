@@ -31,7 +31,7 @@ class Gate:
         )
 
     def recall(self, shown: str) -> Caller | None:
-        return self.tokens.recall(CIMultiDict(Authorization=shown))
+        return self.tokens.memory_for(CIMultiDict(Authorization=shown))()
 
     async def identify(self, shown: str) -> Caller:
         return await self.tokens.identify(CIMultiDict(Authorization=shown), b"")
@@ -178,7 +178,7 @@ async def test_two_authorization_headers_are_none_also_where_one_is_remembered(
     headers = CIMultiDict([("Authorization", each) for each in shown])
 
     assert gate.tokens.shown(headers)
-    assert gate.tokens.recall(headers) is None
+    assert gate.tokens.memory_for(headers)() is None
     with pytest.raises(InvalidToken):
         await gate.tokens.identify(headers, b"")
 

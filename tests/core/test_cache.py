@@ -1,6 +1,7 @@
-from dataclasses import dataclass
+import math
 
 import pytest
+from core.doubles import UNSURE, Now
 
 from verus_gateway import rpc
 from verus_gateway.cache import OVERHEAD, Cache, Entry, key
@@ -17,14 +18,6 @@ from verus_gateway.plugin import (
     method,
 )
 from verus_gateway.testing import FakeClock
-
-
-@dataclass
-class Now:
-    """The tip as a test wants it."""
-
-    generation: str | None = "a"
-    branch: int = 0
 
 
 @pytest.fixture
@@ -143,7 +136,7 @@ def test_an_answer_until_the_next_block_is_fresh_under_its_tip_only(
 ) -> None:
     kept = entry(tip="a")
 
-    fresh = [cache.fresh(ttl, kept, Now(generation)) for generation in ("a", "b", None)]
+    fresh = [cache.fresh(ttl, kept, now) for now in (Now("a"), Now("b"), UNSURE)]
 
     assert fresh == [True, False, False]
 
@@ -152,7 +145,7 @@ def test_an_answer_until_the_next_block_is_fresh_under_its_tip_only(
 def test_an_answer_from_before_any_tip_was_known_is_never_fresh(
     cache: Cache, ttl: UntilBlock
 ) -> None:
-    assert not cache.fresh(ttl, entry(tip=""), Now(None))
+    assert not cache.fresh(ttl, entry(tip=""), Now("", sure_until=-math.inf))
 
 
 @pytest.mark.parametrize(("ttl", "most"), [(TIP, 120), (MEMPOOL, 2), (UntilBlock(500), 120)])
@@ -171,7 +164,9 @@ def test_an_answer_for_seconds_outlives_blocks_but_no_reorganisation(
     cache: Cache, clock: FakeClock
 ) -> None:
     kept, ttl = entry(tip="a", branch=1), 5.0
-    fresh = [cache.fresh(ttl, kept, now) for now in (Now("b", 1), Now(None, 1), Now("a", 2))]
+    fresh = [
+        cache.fresh(ttl, kept, now) for now in (Now("b", 1), Now("b", 1, -math.inf), Now("a", 2))
+    ]
     clock.advance(5)
     fresh.append(cache.fresh(ttl, kept, Now("a", 1)))
 
@@ -181,7 +176,7 @@ def test_an_answer_for_seconds_outlives_blocks_but_no_reorganisation(
 def test_what_can_never_change_is_fresh_for_ever(cache: Cache, clock: FakeClock) -> None:
     clock.advance(10**9)
 
-    assert cache.fresh(FOREVER, entry(tip="", branch=0), Now(None, 7))
+    assert cache.fresh(FOREVER, entry(tip="", branch=0), Now("b", 7, -math.inf))
 
 
 def test_nothing_is_fresh_for_no_time(cache: Cache) -> None:

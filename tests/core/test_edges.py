@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from core.doubles import Now
 
 from verus_gateway import rpc
 from verus_gateway.auth import Caller, anonymous
@@ -149,18 +150,12 @@ def test_a_newer_answer_takes_the_place_of_an_older_one(cache: Cache) -> None:
 
 
 def test_a_branch_that_was_known_later_is_another_branch_too(cache: Cache) -> None:
-    class Now:
-        generation, branch = "a", 5
-
-    at = [cache.fresh(60.0, Entry(b"1", 999.0, "a", branch), Now()) for branch in (4, 5, 6)]
+    at = [cache.fresh(60.0, Entry(b"1", 999.0, "a", branch), Now(branch=5)) for branch in (4, 5, 6)]
 
     assert at == [False, True, False]
 
 
 def test_what_is_much_too_old_is_not_fresh_either(cache: Cache) -> None:
-    class Now:
-        generation, branch = "a", 0
-
     at = [cache.fresh(60.0, Entry(b"1", sent, "a", 0), Now()) for sent in (950.0, 940.0, 900.0)]
 
     assert at == [True, False, False]

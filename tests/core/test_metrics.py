@@ -182,7 +182,7 @@ def test_steps_of_the_tip_are_counted(counts: ChainCounts, metrics: Metrics) -> 
 
 
 def test_http_and_the_process_are_counted_too(http: HttpCounts, metrics: Metrics) -> None:
-    http.responses[200] += 3
+    http.answered[200] += 3
     http.batches = 2
     http.in_flight = 1
 

@@ -181,8 +181,8 @@ async def test_there_is_nothing_to_wait_for_without_writes() -> None:
 
 
 async def test_each_permitted_call_is_noted_and_a_refused_one_is_not() -> None:
-    noted: list[Miss] = []
-    gateway = Gateway(FakeDaemon({"getblock": 1}), note=noted.append)
+    noted: list[tuple[Miss, int]] = []
+    gateway = Gateway(FakeDaemon({"getblock": 1}), note=lambda *each: noted.append(each))
     await gateway.block("a", 5)
 
     await gateway.call("getblock", 5)
@@ -190,19 +190,21 @@ async def test_each_permitted_call_is_noted_and_a_refused_one_is_not() -> None:
     with pytest.raises(InvalidParams):
         await gateway.call("getblock", "five")
 
-    assert [(miss.method.name, miss.params) for miss in noted] == [("getblock", (5,))] * 2
+    assert [(miss.method.name, miss.params, times) for miss, times in noted] == [
+        ("getblock", (5,), 1)
+    ] * 2
 
 
 async def test_a_refresh_asks_once_under_a_tip_and_serves_the_next_caller() -> None:
-    noted: list[Miss] = []
+    noted: list[tuple[Miss, int]] = []
     daemon = FakeDaemon({"getblock": "old"})
-    gateway = Gateway(daemon, note=noted.append)
+    gateway = Gateway(daemon, note=lambda *each: noted.append(each))
     await gateway.block("a", 5)
     await gateway.call("getblock", 5)
     await gateway.block("b", 6, "a")
     daemon.answers["getblock"] = "new"
 
-    asked = [await gateway.pipeline.refresh(noted[0]) for _ in range(2)]
+    asked = [await gateway.pipeline.refresh(noted[0][0]) for _ in range(2)]
 
     assert asked == [True, False]
     assert await gateway.call("getblock", 5) == Answer(b'"new"', "cache")
@@ -210,14 +212,14 @@ async def test_a_refresh_asks_once_under_a_tip_and_serves_the_next_caller() -> N
 
 
 async def test_a_refresh_and_a_caller_are_one_flight() -> None:
-    noted: list[Miss] = []
+    noted: list[tuple[Miss, int]] = []
     daemon = Held({"getinfo": 1})
-    gateway = Gateway(daemon, note=noted.append)
+    gateway = Gateway(daemon, note=lambda *each: noted.append(each))
     await gateway.block("a", 5)
     calling = asyncio.create_task(gateway.call("getinfo"))
     await turn()
 
-    refreshing = asyncio.create_task(gateway.pipeline.refresh(noted[0]))
+    refreshing = asyncio.create_task(gateway.pipeline.refresh(noted[0][0]))
     await turn()
     daemon.may_answer.set()
 

@@ -124,7 +124,7 @@ async def test_a_poll_that_fails_leaves_the_tip_unconfirmed(tip: Tip, daemon: Fa
 
 async def test_a_confirmation_ends_by_itself(tip: Tip, clock: FakeClock) -> None:
     await tip.poll()
-    clock.advance(7)
+    clock.advance(6.9)
     in_time = tip.generation
 
     clock.advance(0.1)

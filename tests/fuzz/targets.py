@@ -17,8 +17,8 @@ from fuzz.reference import actual, expected, one_by_one
 from verus_gateway import forms, rpc
 from verus_gateway.errors import RpcError
 from verus_gateway.forms import Forms
-from verus_gateway.web import calls, express, protocol
-from verus_gateway.web.express import owed
+from verus_gateway.web import calls, express, heads, protocol, repeats
+from verus_gateway.web.heads import owed
 
 MAX_BATCH: Final = 5
 
@@ -116,10 +116,12 @@ class Target:
 
 TARGETS: Final = {
     "envelope": Target(envelope, frozenset({rpc.__file__, forms.__file__}), JSON),
-    "framing": Target(framing, frozenset({express.__file__}), JSON + HTTP),
+    "framing": Target(framing, frozenset({heads.__file__}), JSON + HTTP),
     "lanes": Target(
         lanes.doors,
-        frozenset({str(each.__file__) for each in (express, protocol, calls, forms)}),
+        frozenset(
+            {str(each.__file__) for each in (express, heads, protocol, repeats, calls, forms)}
+        ),
         HTTP + JSON,
         one_of=4,
     ),

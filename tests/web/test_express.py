@@ -5,17 +5,18 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import aiohttp
 import pytest
 from aiohttp import web
 from core.issuing import ISSUER, KEY, bearer
-from stack import Stack, StartStack, until
+from stack import UNLIMITED, Stack, StartStack, until
 from web.doors import Door, counted, plain
 
 from verus_gateway import jwks
-from verus_gateway.auth import Caller, Headers
+from verus_gateway.auth import Caller, Headers, Recall, nobody
 from verus_gateway.config import (
     AnonymousClass,
     AuthConfig,
@@ -27,7 +28,10 @@ from verus_gateway.config import (
 from verus_gateway.errors import InvalidToken, Refused, RpcError
 from verus_gateway.plugin import FOREVER, PUBLIC, Daemon, Json, method
 from verus_gateway.web.answers import SMALL
-from verus_gateway.web.express import LANE, LONGEST, MOST, PROVED, open_lane, owed
+from verus_gateway.web.express import LANE, PROVED, open_lane
+from verus_gateway.web.heads import LONGEST, MOST, owed
+from verus_gateway.web.repeats import LONGEST as LONGEST_REQUEST
+from verus_gateway.web.repeats import Repeats
 
 CALL: Final = b'{"jsonrpc":"2.0","id":1,"method":"getblockcount","params":[]}'
 JSON: Final = "Content-Type: application/json"
@@ -111,6 +115,11 @@ HEADS: Final = [
 ]
 CORPUS: Final = [post(body, JSON) for body in BODIES] + HEADS
 
+SLOW: Final = RateLimitConfig(
+    anonymous=AnonymousClass(rate=0.001, burst=100_000),
+    default=RateClass(rate=0.001, burst=100_000),
+)
+
 Compare = Callable[..., Awaitable[None]]
 
 
@@ -144,10 +153,7 @@ async def doors(start: StartStack, tmp_path: Path) -> Doors:
             server=ServerConfig(
                 express_lane=open, max_batch=5, trusted_proxies=("203.0.113.0/24",)
             ),
-            rates=RateLimitConfig(
-                anonymous=AnonymousClass(rate=0.001, burst=100_000),
-                default=RateClass(rate=0.001, burst=100_000),
-            ),
+            rates=SLOW,
             auth=AuthConfig(issuer=ISSUER, jwks_file=str(file), anonymous_scopes=("public",)),
             security=SecurityConfig(mode="development", cors_origins=("https://page.example",)),
         )
@@ -291,7 +297,7 @@ async def test_heads_are_bounded(start: StartStack) -> None:
     after = repr(lane)
 
     assert after == f"<Lane with {MOST} heads>"
-    assert len(lane._once) <= MOST
+    assert len(lane._heads._once) <= MOST
 
 
 @pytest.mark.parametrize(
@@ -352,6 +358,77 @@ async def test_an_answer_too_large_for_one_write_goes_the_ordinary_way(start: St
     assert stack.gateway.counts.express == 0
 
 
+async def test_long_answers_leave_by_the_lane_alone_and_in_batches(start: StartStack) -> None:
+    async def long(_: Daemon) -> Json:
+        return "x" * (SMALL // 3)
+
+    row = method("acme.long", summary="x", scope=PUBLIC, ttl=FOREVER, handler=long)
+    stacks = [
+        await start(offered=(row,), server=ServerConfig(express_lane=open), rates=SLOW)
+        for open in (False, True)
+    ]
+    doors = Doors(*stacks)
+    call = b'{"jsonrpc":"2.0","id":1,"method":"acme.long"}'
+
+    await doors.compare(*[post(call, JSON)] * 6)
+    single = doors.express.gateway.counts.express
+    await doors.compare(*[post(b"[" + call + b"," + CALL + b"]", JSON)] * 6)
+    batch = doors.express.gateway.counts.express - single
+    await doors.compare(*[post(b"[" + b",".join([call] * 4) + b"]", JSON)] * 6)
+
+    assert (single, batch) == (4, 4)
+    assert doors.express.gateway.counts.express == single + batch
+
+
+async def test_a_request_is_known_as_a_whole_until_its_answer_changes(doors: Doors) -> None:
+    other = post(CALL.replace(b":1,", b":77,"), JSON)
+    pair = post(b"[" + CALL + b"," + BODIES[1] + b"]", JSON)
+    for request in (GOOD, other, pair):
+        await doors.compare(*[request] * 6)
+
+    stacks = (doors.ordinary, doors.express)
+    for stack in stacks:
+        stack.simulator.mine()
+    await until(
+        lambda: all(
+            stack.gateway.chain.tip.generation == stack.simulator.chain.tip.hash for stack in stacks
+        )
+    )
+    before = doors.express.gateway.counts.express
+    for request in (GOOD, other, pair):
+        await doors.compare(*[request] * 4)
+
+    assert doors.express.gateway.counts.express > before + 6
+
+
+async def test_without_limits_the_lane_says_nothing_of_them(start: StartStack) -> None:
+    doors = Doors(
+        *[
+            await start(server=ServerConfig(express_lane=open), rates=UNLIMITED)
+            for open in (False, True)
+        ]
+    )
+
+    await doors.compare(*[GOOD] * 6)
+
+    assert doors.express.gateway.counts.express == 4
+
+
+def test_requests_are_remembered_from_their_second_time_on_within_their_room() -> None:
+    repeats = Repeats(room=5_000, once=3)
+    kept: Any = SimpleNamespace(weight=1_000)
+
+    for number in range(8):
+        repeats.note(b"%d" % number, kept)
+        repeats.note(b"%d" % number, kept)
+    repeats.note(b"7", kept)
+    repeats.note(b"x" * (LONGEST_REQUEST + 1), kept)
+    repeats.note(b"x" * (LONGEST_REQUEST + 1), kept)
+
+    assert [repeats.find(b"%d" % number) for number in (3, 4, 7)] == [None, kept, kept]
+    assert len(repeats) == 4
+
+
 async def test_a_head_is_never_learned_from_the_request_behind_it(doors: Doors) -> None:
     refused = post(CALL, JSON, "Expect: magic")  # answered before any handler sees it
     await doors.compare(*[GOOD] * 5)
@@ -386,8 +463,8 @@ class Unknown:
     def shown(self, headers: Headers) -> bool:
         return "X-App-ID" in headers
 
-    def recall(self, _: Headers) -> Caller | None:
-        return None
+    def memory_for(self, _: Headers) -> Recall:
+        return nobody
 
     async def identify(self, _: Headers, __: bytes) -> Caller:
         raise InvalidToken

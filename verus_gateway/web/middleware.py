@@ -40,7 +40,10 @@ SECURITY_HEADERS: Final = {
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PREFIX: Final = secrets.token_hex(4)
-_numbers: Final = itertools.count(1)
+numbers: Final = itertools.count(1)
+"""Of the request ids that this process gives."""
+ID_LINE: Final = f"X-Request-ID: {_PREFIX}-%x\r\n".encode()
+"""The header of a request id as it is sent, with room for its number."""
 
 
 @web.middleware
@@ -66,7 +69,7 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
     dressed(response, id)
     if request.app[DRAIN].draining:
         response.force_close()
-    counts.responses[response.status] += 1
+    counts.answered[response.status] += 1
     return response
 
 
@@ -87,7 +90,7 @@ def sane_id(headers: MultiMapping[str]) -> str:
 
 def new_id() -> str:
     """Return a request id that this process has not given yet."""
-    return f"{_PREFIX}-{next(_numbers):x}"
+    return f"{_PREFIX}-{next(numbers):x}"
 
 
 def _translated(http: web.HTTPException) -> RpcError:

@@ -17,10 +17,12 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from verus_gateway import rpc
+from verus_gateway.address import Addresses
 from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
 from verus_gateway.web.calls import Looked
-from verus_gateway.web.express import LANE, Lane, owed
-from verus_gateway.web.keys import COUNTS
+from verus_gateway.web.express import LANE, Lane, Line
+from verus_gateway.web.heads import owed
+from verus_gateway.web.keys import ADDRESSES, COUNTS
 from verus_gateway.web.middleware import SECURITY_HEADERS, dressed, worded
 from verus_gateway.web.refusal import refusal
 
@@ -47,17 +49,30 @@ class Protocol(RequestHandler):
         options: What aiohttp is told.
     """
 
-    __slots__ = ("_lane", "_owed", "_patience", "_server", "_stream", "head", "looked", "peer")
+    __slots__ = (
+        "_heard",
+        "_owed",
+        "_patience",
+        "_server",
+        "_stream",
+        "_take",
+        "group",
+        "head",
+        "looked",
+        "peer",
+    )
 
     def __init__(self, server: "Server", **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
         self._patience: dict[str, asyncio.TimerHandle] = {}
-        self._lane = server.lane if self.keepalive_timeout > 0 else None
-        self._owed = 0
+        lane = server.lane if self.keepalive_timeout > 0 else None
+        self._take = _untaken if lane is None else lane.take
+        self._owed = -1 if lane is None else 0
+        self._heard = True
         self.head = b""
         self.looked: Looked | None = None
-        self.peer = ""
+        self.peer = self.group = ""
 
     @property
     def idle(self) -> bool:
@@ -67,7 +82,7 @@ class Protocol(RequestHandler):
             waiter is not None
             and not waiter.done()
             and not self._messages
-            and not self.writing_paused
+            and self._heard
             and self._keepalive_handle is not None
         )
 
@@ -76,6 +91,7 @@ class Protocol(RequestHandler):
         super().connection_made(transport)
         peer = self.peername
         self.peer = str(peer[0] if isinstance(peer, tuple) else peer or "")
+        self.group = self._server.group(self.peer)
         # Our own: aiohttp lets go of it when it closes, also where the client reads nothing more.
         self._stream = cast(asyncio.Transport, transport)
         self._give("head", self._server.manners.head, self._no_head)
@@ -93,30 +109,30 @@ class Protocol(RequestHandler):
         request under way still lacks; once that cannot be told for sure (-1), the lane sees
         nothing more of this connection.
         """
-        lane, owed_now = self._lane, self._owed
-        if lane is not None and owed_now >= 0 and data:
-            if owed_now:
-                self._owed = max(owed_now - len(data), -1)
-            elif lane.take(self, data):
+        owed_now = self._owed
+        if not owed_now and data:
+            if self._take(self, data):
                 return
-            else:
-                self._owed = owed(data)
+            self._owed = owed(data)
+        elif owed_now > 0:
+            self._owed = max(owed_now - len(data), -1)
         super().data_received(data)
 
-    def answer(self, data: bytes) -> None:
-        """Send a whole response, and count the connection as used."""
-        cast(asyncio.Transport, self.transport).write(data)
-        self._request_count += 1
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+    def answer(self, data: bytes, now: float) -> None:
+        """Send a whole response, and count the connection as used *now*, monotonic as the loop is."""
+        self._stream.write(data)
+        self._next_keepalive_close_time = now + self._keepalive_timeout
 
     def pause_writing(self) -> None:
         """Give a client that does not read its time."""
         super().pause_writing()
+        self._heard = False
         self._give("reader", self._server.manners.read, lambda: self._cut("reader"))
 
     def resume_writing(self) -> None:
         """Go on: the client has read."""
         super().resume_writing()
+        self._heard = True
         self._patience.pop("reader").cancel()
 
     def _give(self, reason: str, seconds: float, then: Callable[[], None]) -> None:
@@ -168,6 +184,7 @@ class Server(web.Server):
 
     manners: Manners
     cut: "Tally[str]"
+    group: Callable[[str], str]
     lane: Lane | None = None
 
     def __call__(self) -> Any:
@@ -201,7 +218,13 @@ class Runner(web.AppRunner):
         made.manners = self._manners
         made.cut = Tally() if counts is None else counts.cut
         made.lane = self.app.get(LANE)
+        addresses = self.app.get(ADDRESSES) or Addresses()
+        made.group = lambda peer: addresses.client(peer).group
         return made
+
+
+def _untaken(_: Line, __: bytes) -> bool:
+    return False
 
 
 def line_of(request: web.Request) -> Protocol | None:

@@ -1,11 +1,12 @@
 """``RateLimit`` and ``RateLimit-Policy``: how the caller stands (draft-ietf-httpapi-ratelimit-headers-11)."""
 
-import math
 from collections.abc import MutableMapping
 from functools import lru_cache
+from math import ceil
 from typing import Final
 
 from verus_gateway.auth import Caller
+from verus_gateway.buckets import Allowance, Bucket
 from verus_gateway.limits import Limiter
 
 RATE_LIMIT: Final = "RateLimit"
@@ -32,39 +33,41 @@ def tell(
         retry_after: Seconds after which a refused call may come again; the draft wants the
             effective window to end no later.
     """
-    quota = limiter.quota(caller, address)
-    if quota is None:
+    bucket = limiter.bucket(caller, address)
+    if not bucket.depth:
         return
-    headers[POLICY] = _policy(quota.name, int(quota.burst), math.ceil(quota.window))
-    window = math.ceil(retry_after or quota.full_in)
-    headers[RATE_LIMIT] = _standing(quota.name, int(quota.left), window)
+    left, full_in = bucket.left(limiter.now())
+    headers[POLICY] = _policy(bucket.allowance)
+    window = ceil(retry_after or full_in)
+    headers[RATE_LIMIT] = _standing(bucket.allowance.name, int(left), window)
 
 
-def lines(limiter: Limiter, caller: Caller, address: str) -> bytes:
-    """Return what `tell` adds for a call that was not refused, as it is sent."""
-    quota = limiter.quota(caller, address)
-    if quota is None:
+def lines(bucket: Bucket, now: float) -> bytes:
+    """Return what `tell` adds for calls that were charged *now*, as it is sent."""
+    if bucket.last:  # and so for one without limits, which is always full
+        return _after(bucket.allowance, bucket.last)
+    left, full_in = bucket.left(now)
+    return _lines(bucket.allowance, int(left), ceil(full_in))
+
+
+@lru_cache(256)
+def _after(allowance: Allowance, cost: float) -> bytes:
+    """Return how a caller stands whose bucket was full before it was charged *cost*."""
+    if not allowance.depth:
         return b""
-    return _lines(
-        quota.name,
-        int(quota.burst),
-        math.ceil(quota.window),
-        int(quota.left),
-        math.ceil(quota.full_in),
-    )
+    return _lines(allowance, int(allowance.burst - cost), ceil(cost * allowance.pace))
 
 
 @lru_cache(4096)
-def _lines(name: str, burst: int, window: int, left: int, full_in: int) -> bytes:
-    policy, standing = _policy(name, burst, window), _standing(name, left, full_in)
-    return f"{POLICY}: {policy}\r\n{RATE_LIMIT}: {standing}\r\n".encode()
+def _lines(allowance: Allowance, left: int, full_in: int) -> bytes:
+    standing = _standing(allowance.name, left, full_in)
+    return f"{POLICY}: {_policy(allowance)}\r\n{RATE_LIMIT}: {standing}\r\n".encode()
 
 
 @lru_cache(64)
-def _policy(name: str, burst: int, seconds: int) -> str:
-    return f'"{name}";q={burst};w={seconds}'
+def _policy(allowance: Allowance) -> str:
+    return f'"{allowance.name}";q={int(allowance.burst)};w={ceil(allowance.depth)}'
 
 
-@lru_cache(4096)
 def _standing(name: str, left: int, seconds: int) -> str:
     return f'"{name}";r={left};t={seconds}'

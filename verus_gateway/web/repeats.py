@@ -1,0 +1,269 @@
+"""Requests whose every call is known, and what they are told while its answer is in memory."""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+from time import monotonic
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from verus_gateway import rpc
+from verus_gateway.auth import Caller
+from verus_gateway.cache import Entry
+from verus_gateway.errors import RpcError
+from verus_gateway.forms import Form
+from verus_gateway.metrics import HttpCounts, Timings
+from verus_gateway.pipeline import Known, Source
+from verus_gateway.web.answers import SMALL
+from verus_gateway.web.heads import Head
+from verus_gateway.web.keys import Limits, Served
+
+Kind: TypeAlias = Source | Literal[""]
+"""Where a single call's answer comes from, which a header says; nothing for a batch."""
+
+ROOM: Final = 4_194_304
+"""Bytes of the requests that are remembered, with all that hangs on them."""
+LONGEST: Final = 16_384
+"""Bytes of a request that is worth remembering."""
+SHORT: Final = 1_024
+"""Bytes of an answer that is kept as it is sent."""
+OVERHEAD: Final = 512
+"""Bytes that a call of a remembered request takes beside its answer."""
+ONCE: Final = 2_048
+"""Requests of which is remembered that they came."""
+
+
+class Ask(msgspec.Struct, eq=False):
+    """One known call with its id.
+
+    Attributes:
+        known: What is known of all calls like it.
+        id: The JSON text of its id.
+        v2: Whether the caller speaks JSON-RPC 2.0.
+        at: Of the entry that `text` was made of.
+        text: What the call is told, once it was told so.
+    """
+
+    known: Known
+    id: bytes
+    v2: bool
+    at: float = math.nan
+    text: bytes = b""
+
+    def told(self, entry: Entry) -> tuple[bytes, bytes, bytes]:
+        """Return what the call is told, in pieces."""
+        return rpc.framed(self.id, entry.value, v2=self.v2)
+
+    def joined(self, entry: Entry) -> bytes:
+        """Return what the call is told; what is short is kept."""
+        text = b"".join(self.told(entry))
+        if len(text) <= SHORT:
+            self.at, self.text = entry.at, text
+        return text
+
+
+class Single:
+    """A request with one known call.
+
+    Args:
+        head: Of the request.
+        ask: The call.
+    """
+
+    __slots__ = (
+        "_ask",
+        "_at",
+        "_at_hand",
+        "_back",
+        "_front",
+        "_known",
+        "_note",
+        "_served",
+        "_whole",
+        "cost",
+        "head",
+        "weight",
+    )
+
+    kind: Kind = "cache"
+
+    def __init__(self, head: Head, ask: Ask) -> None:
+        self.head = head
+        self.cost = ask.known.cost
+        self.weight = OVERHEAD + SHORT
+        self._ask = ask
+        self._known = ask.known
+        self._at = math.nan
+        self._front = self._back = b""
+        self._whole: tuple[bytes, ...] = ()
+        self._served = head.served
+        self._at_hand = head.served.pipeline.at_hand
+        self._note = head.served.pipeline.note
+
+    def told(self, caller: Caller, now: float) -> Sequence[bytes] | None:
+        """Return the rest of the response, from its length on, None where it is not at hand."""
+        entry = self._at_hand(self._known, caller, now)
+        if entry is None:
+            return None
+        if self._at != entry.at and not self._frame(entry):
+            return None
+        return self._whole or (self._front, entry.value, self._back)
+
+    def _frame(self, entry: Entry) -> bool:
+        """Write what stands around *entry* on its way out, unless it is too large for one write.
+
+        What is short is written out as a whole; a long value is not held.
+        """
+        front, value, back = self._ask.told(entry)
+        length = len(front) + len(value) + len(back)
+        if length > SMALL:
+            return False
+        self._at = entry.at
+        self._front = b"Content-Length: %d\r\n\r\n%b" % (length, front)
+        self._back = back
+        self._whole = (self._front + value + back,) if length <= SHORT else ()
+        return True
+
+    def count(self, _: HttpCounts, began: float) -> None:
+        """Count that it was answered; *began* is when it was looked at."""
+        known = self._known
+        self._note(known.miss, 1)
+        (known.hits or _hits(self._served, known)).add(monotonic() - began)
+
+
+class Batch:
+    """A request with several known calls.
+
+    Args:
+        head: Of the request.
+        asks: The calls.
+        most: Bytes of all results, at most.
+    """
+
+    __slots__ = (
+        "_asks",
+        "_at_hand",
+        "_most",
+        "_note",
+        "_served",
+        "_tally",
+        "cost",
+        "head",
+        "weight",
+    )
+
+    kind: Kind = ""
+
+    def __init__(self, head: Head, asks: Sequence[Ask], most: int) -> None:
+        self.head = head
+        self.cost = sum(ask.known.cost for ask in asks)
+        self.weight = len(asks) * (OVERHEAD + SHORT)
+        self._asks = asks
+        self._tally = [(known, len(list(run))) for known, run in groupby(asks, attrgetter("known"))]
+        self._most = min(most, SMALL)
+        self._served = head.served
+        self._at_hand = head.served.pipeline.at_hand
+        self._note = head.served.pipeline.note
+
+    def told(self, caller: Caller, now: float) -> Sequence[bytes] | None:
+        """Return the rest of the response, from its length on, None where it is not at hand."""
+        texts: list[bytes] = []
+        known: Known | None = None
+        entry: Entry | None = None
+        for ask in self._asks:
+            if ask.known is not known:  # equal calls stand side by side more often than not
+                known = ask.known
+                entry = self._at_hand(known, caller, now)
+            if entry is None:
+                return None
+            texts.append(ask.text if ask.at == entry.at else ask.joined(entry))
+        body = b",".join(texts)
+        if len(body) > self._most:
+            return None
+        return (b"Content-Length: %d\r\n\r\n[" % (len(body) + 2), body, b"]")
+
+    def count(self, counts: HttpCounts, began: float) -> None:
+        """Count that they were answered; *began* is when they were looked at."""
+        counts.batches += 1
+        seconds = monotonic() - began
+        for known, times in self._tally:
+            self._note(known.miss, times)
+            (known.hits or _hits(self._served, known)).add(seconds, times)
+
+
+Repeat: TypeAlias = Single | Batch
+
+
+class Repeats:
+    """Requests that came twice, byte for byte; the oldest go when there is no room.
+
+    Args:
+        room: Bytes of them, with all that hangs on them.
+        once: Requests of which is remembered that they came.
+    """
+
+    def __init__(self, room: int = ROOM, once: int = ONCE) -> None:
+        self._room = room
+        self._most_once = once
+        self._known: dict[bytes, Repeat] = {}
+        self._once: set[int] = set()
+        self._size = 0
+        self.find = self._known.get
+        """Return the request with these bytes, None where it is not known."""
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._known.clear()
+        self._size = 0
+
+    def note(self, data: bytes, repeat: Repeat) -> None:
+        """Keep the request in *data* if it came before."""
+        if len(data) > LONGEST:
+            return
+        if data in self._known:
+            self._known[data] = repeat  # what was known of its calls had been forgotten
+            return
+        mark = hash(data)
+        if mark not in self._once:
+            if len(self._once) >= self._most_once:
+                self._once.clear()
+            self._once.add(mark)
+            return
+        self._known[data] = repeat
+        self._size += len(data) + repeat.weight
+        while self._size > self._room:
+            oldest = next(iter(self._known))
+            self._size -= len(oldest) + self._known.pop(oldest).weight
+
+
+def read(head: Head, body: bytes, limits: Limits) -> Repeat | None:
+    """Return the request with this head and body if all of its calls are known, else None."""
+    find = head.served.forms.known
+    if body[:1] != b"[":
+        found = find(body)
+        return None if found is None else Single(head, _ask(*found))
+    try:
+        texts = rpc.split(body, limits.batch)
+    except RpcError:
+        return None
+    asks: list[Ask] = []
+    for text in texts:
+        found = find(text)
+        if found is None:
+            return None
+        asks.append(_ask(*found))
+    return Batch(head, asks, limits.batch_results)
+
+
+def _ask(form: Form, id: bytes) -> Ask:
+    return Ask(form.made, id, form.v2)
+
+
+def _hits(served: Served, known: Known) -> Timings:
+    hits = known.hits = served.counts.timings(known.miss.method.name, "cache")
+    return hits
