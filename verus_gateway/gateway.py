@@ -24,7 +24,7 @@ from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import shared_by
 from verus_gateway.shared.siblings import Siblings
 from verus_gateway.shelf import MemoryShelf, Shelf
-from verus_gateway.tracing import Tracing, traceparent
+from verus_gateway.tracing import Tracing, named
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web.admin.office import Office, Shelves, furnish
 from verus_gateway.web.keys import Drain
@@ -167,7 +167,7 @@ class Gateway:
                 methods=self.methods,
                 discover=self.discovery.document,
                 share=self.store.answers if self.store else None,
-                mark=traceparent if config.tracing.enabled else None,
+                mark=named if config.tracing.enabled else None,
             )
             for name, verus in settings.items()
         }

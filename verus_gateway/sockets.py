@@ -8,7 +8,7 @@ import asyncio
 import socket
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, TypeAlias, cast
 from urllib.parse import urlsplit
@@ -170,7 +170,7 @@ async def sockets(
         keepalive: Seconds an idle connection is kept.
         max_age: Seconds after which a connection carries no further request.
         look_up: From host and port to addresses; asked for each new connection.
-        mark: Asked for each request's ``traceparent``; without one, none is sent.
+        mark: Asked for the headers of each request's trace.
         wanted: Whether a request is still to be sent once its new connection stands.
         worthwhile: Whether to send again what a kept connection ended without a word.
     """
@@ -208,7 +208,7 @@ class Pool:
         address: Host and port; a name is looked up for each new connection.
         bounds: What is kept to.
         look_up: From host and port to addresses.
-        mark: Asked for each request's ``traceparent``.
+        mark: Asked for the headers of each request's trace.
         wanted, worthwhile: See `sockets`.
     """
 
@@ -254,7 +254,7 @@ class Pool:
             await self._wait_for_place(deadline)
         try:
             head = self._head_for(authorization)
-            mark = b"" if self._mark is None else _line(self._mark())
+            mark = b"" if self._mark is None else _lines(self._mark())
             request = b"%b%d\r\n%b\r\n%b" % (head, len(body), mark, body)
             kept = self._take() if retry else None
             if kept is not None:
@@ -369,8 +369,8 @@ class Pool:
         return head
 
 
-def _line(parent: str) -> bytes:
-    return f"traceparent: {parent}\r\n".encode() if parent else b""
+def _lines(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
 
 
 async def _look_up(host: str, port: int) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from verus_gateway.config import TracingConfig
@@ -29,6 +29,8 @@ EXPORT_SECONDS: Final = 5.0
 """Seconds for which one batch is tried, retries included."""
 FLUSH_SECONDS: Final = 5.0
 """Seconds for which the end waits for spans to be sent."""
+LONGEST_STATE: Final = 512
+"""Characters of a ``tracestate`` that is passed on: verusd bounds the whole head at 8192 bytes."""
 PARENTS: Final = ("traceparent", "tracestate")
 
 
@@ -47,8 +49,7 @@ class CallSpan:
     @contextmanager
     def current(self) -> Iterator[None]:
         """Have requests to verusd name this span as their parent."""
-        own = self._span.get_span_context()
-        token = CURRENT.set(f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags & 1:02x}")
+        token = CURRENT.set(_headers(self._span.get_span_context()))
         try:
             yield
         finally:
@@ -146,6 +147,14 @@ class OpenTelemetry:
             end = threading.Thread(target=self._provider.shutdown, name="spans", daemon=True)
             end.start()
             await asyncio.to_thread(end.join, patience)
+
+
+def _headers(own: SpanContext) -> dict[str, str]:
+    parent = f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags & 1:02x}"
+    state = own.trace_state.to_header()
+    if not state or len(state) > LONGEST_STATE:
+        return {"traceparent": parent}
+    return {"traceparent": parent, "tracestate": state}
 
 
 def _sender(endpoint: str) -> SpanProcessor:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from verus_gateway.errors import RpcError
@@ -11,11 +12,15 @@ from verus_gateway.pipeline import Answer
 Outcome: TypeAlias = Answer | RpcError
 State: TypeAlias = Callable[[], str]
 
-CURRENT: Final[ContextVar[str]] = ContextVar("traceparent", default="")
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+CURRENT: Final[ContextVar[Mapping[str, str]]] = ContextVar("trace", default=NONE)
 
 
-def traceparent() -> str:
-    """Return what tells verusd of which call its request is part; empty outside of a call."""
+def named() -> Mapping[str, str]:
+    """Return the headers that tell verusd of which call its request is part; none outside of one.
+
+    They are ``traceparent`` and, where the caller sent one, ``tracestate`` (W3C Trace Context).
+    """
     return CURRENT.get()
 
 

@@ -6,7 +6,7 @@ The client serves TLS; for plain HTTP `sockets` does the same in a third of the 
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol, TypeAlias
 
@@ -43,8 +43,8 @@ Open: TypeAlias = Callable[[], AbstractAsyncContextManager[Transport]]
 """Opens a transport and closes it in the end."""
 
 
-Mark: TypeAlias = Callable[[], str]
-"""The ``traceparent`` of the request that is sent now, empty where it has none."""
+Mark: TypeAlias = Callable[[], Mapping[str, str]]
+"""The headers that name the trace of the request that is sent now, none where it has none."""
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def session(
         connect_timeout: Seconds to get a connection.
         max_response_size: Bytes of one answer, at most.
         connections: Connections at once; the gate keeps calls below it.
-        mark: Asked for each request's ``traceparent``; without one, none is sent.
+        mark: Asked for the headers of each request's trace.
     """
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEEPALIVE),
@@ -106,8 +106,8 @@ class _Session:
             hdrs.AUTHORIZATION: authorization,
             hdrs.CONTENT_TYPE: "application/json",
         }
-        if self._mark is not None and (parent := self._mark()):
-            headers["traceparent"] = parent
+        if self._mark is not None:
+            headers |= self._mark()
         async with self._session.post(
             self._url,
             data=body,

@@ -20,7 +20,7 @@ from verus_gateway.config import AnonymousClass, BreakerConfig, RateLimitConfig,
 from verus_gateway.plugin import PUBLIC, Daemon, Json, method
 from verus_gateway.simulator import Simulator
 from verus_gateway.spans import OpenTelemetry
-from verus_gateway.tracing import traceparent
+from verus_gateway.tracing import named
 
 ON = TracingConfig(enabled=True)
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -151,7 +151,34 @@ async def test_the_trace_of_a_request_goes_on_at_verusd(start: StartStack, kept:
     assert {f"{span.parent.span_id:016x}" for span in kept.spans if span.parent} == {PARENT}
     assert len(kept.spans) == 4
     assert {parent for name, parent in seen if name != "getblock"} == {None}
-    assert traceparent() == ""
+    assert not named()
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ("vendor=abc,other=1", "vendor=abc,other=1"),
+        ("not a list of members", None),
+        ("vendor=" + "x" * 255 + ",other=" + "y" * 255, None),
+    ],
+)
+async def test_the_callers_tracestate_goes_along_where_it_is_one_and_short(
+    start: StartStack, kept: Kept, given: str, passed: str | None
+) -> None:
+    seen: list[str | None] = []
+
+    async def passed_on(request: web.Request) -> web.Response:
+        if (await request.json())["method"] == "getblock":
+            seen.append(request.headers.get("tracestate"))
+        return web.json_response({"result": {}, "error": None, "id": 1})
+
+    async with served(passed_on) as url:
+        stack = await start(verus={"rpc_url": url}, tracing=ON, spans=kept.processor, wait=False)
+
+        await stack.post(call("getblock", 3), traceparent=GIVEN, tracestate=given)
+        await stack.post(call("getblock", 4), tracestate=given)
+
+    assert seen == [passed, None]
 
 
 @pytest.mark.parametrize("parent", ["", "00-0-0-01", "nonsense\xff", f"ff-{TRACE}-{PARENT}-01"])
