@@ -167,3 +167,15 @@ def test_the_token_service_passes_over_the_gateways_own_tables(tmp_path: Path) -
     with pytest.raises(ConfigError) as caught:
         load_token_service(file, {})
     assert len(caught.value.faults) == 2
+
+
+def test_the_token_service_shares_the_gateways_redis(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    service = '[token_service]\nissuer = "https://tokens.example"\nfolder = "/x"\n[cache]\n'
+    url = "redis://127.0.0.1:6379/0"
+    file.write_text(f'{service}redis_url = "{url}"\n')
+
+    assert load_token_service(file, {}).cache.redis_url.reveal() == url
+    file.write_text(f'{service}redis_secret = "a-secret-of-all"\n')
+    with pytest.raises(ConfigError, match=r"cache\.redis_secret: there is no cache\.redis_url"):
+        load_token_service(file, {})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from verus_gateway.config import sharing
 from verus_gateway.config.tables.callers import AuthConfig
 from verus_gateway.config.tables.issuer import TokenServiceConfig
 from verus_gateway.config.tree import Config
@@ -39,6 +40,7 @@ def service_faults(config: Config) -> Iterator[str]:
     """Yield what the token service must not be started with when it runs alone."""
     service = config.token_service
     yield from _of_service(service)
+    yield from sharing.contradictions(config.cache)
     if config.security.mode == "production":
         yield from _weak_service(service)
     elif service.host not in LOOPBACK:

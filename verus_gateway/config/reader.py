@@ -17,7 +17,7 @@ from verus_gateway.config.secret import Secret
 from verus_gateway.config.tree import Config
 from verus_gateway.errors import ConfigError
 
-GATEWAYS_OWN: Final = frozenset({"verus", "chains", "auth", "rate_limit", "cache", "admin"})
+GATEWAYS_OWN: Final = frozenset({"verus", "chains", "auth", "rate_limit", "admin"})
 """Tables that the token service does not look at."""
 
 
@@ -36,7 +36,8 @@ def load_token_service(path: Path, environment: Mapping[str, str]) -> Config:
     """Read *path* for the token service alone, which may share the gateway's file.
 
     The gateway's own tables are passed over, and with them the secrets that they name: the
-    token service has no business with verusd's password.
+    token service has no business with verusd's password. ``[cache]`` is not one of them: through
+    its Redis the gateways hear of revocations.
 
     Raises:
         ConfigError: one line for each fault, with file and key.
