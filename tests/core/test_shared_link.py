@@ -22,6 +22,7 @@ WORDS: list[tuple[Exception, Fault]] = [
     (errors.ConnectionError("refused"), "refused"),
     (errors.MaxConnectionsError("too many"), "refused"),
     (ConnectionResetError(), "refused"),
+    (RuntimeError("the handler is closed"), "refused"),
     (asyncio.IncompleteReadError(b"", 1), "refused"),
     (errors.TimeoutError("slow"), "timeout"),
     (TimeoutError(), "timeout"),
@@ -56,6 +57,16 @@ async def test_before_the_first_trial_nobody_is_asked(way: Way) -> None:
 
     assert way.redis.asked == []
     assert repr(way.link) == "<Link test, away: None>"
+
+
+async def test_a_connection_that_uvloop_closed_meanwhile_is_as_good_as_none(way: Way) -> None:
+    await way.begin()
+    way.redis.broken = RuntimeError("unable to perform operation on <TCPTransport closed=True>")
+
+    with pytest.raises(Away) as away:
+        await way.link.run(("GET", "a"))
+
+    assert away.value.fault == "refused"
 
 
 async def test_a_trial_that_goes_well_opens_the_way(way: Way) -> None:

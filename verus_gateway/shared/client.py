@@ -20,8 +20,11 @@ Command: TypeAlias = tuple[str | bytes | int, ...]
 
 LOOK: Final = 0.1
 """Seconds before a cluster's map of slots is read again after a node failed."""
-FAILURES: Final = (RedisError, RedisClusterException, OSError)
-"""What redis-py raises where a server does not answer."""
+FAILURES: Final = (RedisError, RedisClusterException, OSError, RuntimeError)
+"""What redis-py raises where a server does not answer.
+
+RuntimeError is uvloop's, where the connection was closed in the moment before something is sent.
+"""
 CONNECTIONS: Final = 32
 """Connections of the pool, to one server or to each node of a cluster."""
 

@@ -48,6 +48,7 @@ _CLASSES: Final[tuple[tuple[type[BaseException], Fault], ...]] = (
     (asyncio.IncompleteReadError, "refused"),
     (exceptions.ConnectionError, "refused"),
     (OSError, "refused"),
+    (RuntimeError, "refused"),  # uvloop's, of a connection that is closed
 )
 _WORDS: Final[tuple[tuple[str, Fault], ...]] = (
     ("WRONGTYPE", "wrongtype"),
