@@ -28,7 +28,8 @@ class Concert:
         common: The chains whose breaker is one for all instances.
         limiter: Whose callers are charged wherever they call.
         revocations: What is revoked anywhere is revoked here.
-        revoked: What was revoked before this instance joined the others.
+        revoked: What was revoked before this instance joined the others, None while nobody
+            can say.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Concert:
         limiter: Limiter,
         revocations: Revocations,
         *,
-        revoked: Callable[[], Awaitable[Mapping[str, float]]],
+        revoked: Callable[[], Awaitable[Mapping[str, float] | None]],
     ) -> None:
         self.exchange = exchange
         self._chains = chains
@@ -102,7 +103,12 @@ class Concert:
         while True:
             await self._joined.wait()
             self._joined.clear()
-            for jti, ends in (await self._revoked()).items():
+            found = await self._revoked()
+            if found is None:  # the way broke again; what was missed is missed still
+                self._joined.set()
+                await asyncio.sleep(SETTLE)
+                continue
+            for jti, ends in found.items():
                 self._revocations.learn(jti, ends)
 
     async def _settle(self) -> None:

@@ -1,3 +1,5 @@
+import asyncio
+import time
 from collections.abc import Mapping
 
 from core.test_shared_breakers import Air, Mouth
@@ -65,6 +67,25 @@ async def test_a_caller_known_at_both_is_charged_for_what_it_spends_at_either() 
 
     assert other.spent() > 10
     assert repr(one.concert) == "<Concert of 2, <Exchange one, 2 instances>>"
+
+
+async def test_the_list_of_what_was_revoked_is_asked_for_until_it_can_be_had() -> None:
+    air = Air()
+    instance = Instance("one", air)
+    found: list[Mapping[str, float] | None] = [{"number": time.time() + 60}, None]
+
+    async def listed() -> Mapping[str, float] | None:
+        return found.pop()
+
+    instance.concert._revoked = listed
+    instance.concert._joined.set()
+    task = asyncio.create_task(instance.concert._catch_up())
+    async with asyncio.timeout(10):
+        while not instance.revocations.known("number"):  # noqa: ASYNC110  it pauses in between
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+    assert found == []
 
 
 async def test_a_named_caller_that_is_unknown_here_is_not_charged_here() -> None:

@@ -12,7 +12,7 @@ def shelf(way: Way) -> RedisShelf:
         way.link,
         prefix="vg",
         local=MemoryShelf(clock=way.clock),
-        listed=frozenset({"jti"}),
+        listed={"jti": lambda jti, ends: ("PUBLISH", "notes", f"{jti} ends at {ends:g}")},
         wall=way.clock,
     )
 
@@ -39,6 +39,24 @@ async def test_what_is_owed_and_has_ended_meanwhile_is_deleted() -> None:
 
     sent = [command[0] for command in way.redis.asked]
     assert sent == ["PING", "UNLINK", "ZREMRANGEBYSCORE"]
+    await way.end()
+
+
+async def test_all_are_told_of_what_is_listed_once_it_is_written() -> None:
+    way = Way()
+    made = shelf(way)
+    await way.begin()
+    way.redis.broken = errors.ConnectionError("away")
+    await made.put("jti:a", b"", 5)
+    way.redis.broken = None
+    way.redis.asked.clear()
+
+    assert await made._settle_some()
+
+    ends = f"{way.clock() + 5:g}"
+    assert [command[0] for command in way.redis.asked[:2]] == ["SET", "ZREMRANGEBYSCORE"]
+    assert way.redis.asked[2][0] == "ZADD"
+    assert way.redis.asked[3] == ("PUBLISH", "notes", f"a ends at {ends}")
     await way.end()
 
 

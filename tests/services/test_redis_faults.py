@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from services.test_in_concert import together
 from services.test_shared_answers import cache, three
 from stack import UNLIMITED, Stack, StartStack
 
+from verus_gateway.breaker import Closed, Open
 from verus_gateway.config import CacheConfig, Secret
 
 pytestmark = needs_redis
@@ -223,6 +225,26 @@ async def test_what_was_revoked_while_redis_was_away_is_told_when_it_is_back(
     later = await start(cache=kept, beside=first.simulator)
 
     await eventually(lambda: later.gateway.access.revocations.known("number"), 2)
+
+
+async def test_what_an_instance_revoked_while_it_was_cut_off_all_hear_when_it_is_back(
+    start: StartStack, redis: Servers
+) -> None:
+    server = redis.one()
+    stacks = await three(start, cache(server.url))
+    await together(stacks)
+    known = [stack.gateway.access.revocations for stack in stacks]
+    assert stacks[0].gateway.store is not None
+    link = stacks[0].gateway.store.link  # type: ignore[attr-defined]  # of a Redis
+    link._state = Open(until=inf)  # the others hear each other all the time
+
+    await known[0].revoke("number", time.time() + 60)
+    await asyncio.sleep(0.3)
+    unheard = [revocations.known("number") for revocations in known]
+    link._state = Closed()
+    await eventually(lambda: all(revocations.known("number") for revocations in known), 5)
+
+    assert unheard == [True, False, False]
 
 
 @pytest.mark.fault("R8", "the instances cannot hear each other")

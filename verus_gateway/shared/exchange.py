@@ -137,13 +137,16 @@ class Exchange:
 
     def tell(self, note: Note) -> None:
         """Have *note* told to all others, at some time soon."""
+        self._carrier.send(self.written(note))
+
+    def written(self, note: Note) -> bytes:
+        """Return *note* as it is sent, for who takes it to all others by another way."""
         self.counts["sent"] += 1
-        self._carrier.send(self._notes.write(note))
+        return self._notes.write(note)
 
     def pin(self, name: str, epoch: int, note: Note, seconds: float) -> None:
         """Have *note* told to all others, and for *seconds* to who joins later."""
-        self.counts["sent"] += 1
-        self._carrier.pin(name, epoch, self._notes.write(note), seconds)
+        self._carrier.pin(name, epoch, self.written(note), seconds)
 
     def expect(self, name: str) -> None:
         """Hear at each joining what is pinned under *name*."""

@@ -32,8 +32,8 @@ class Shared(Protocol):
         """Return a shelf for values that must be remembered, with a memory of its own."""
         ...
 
-    async def revoked(self) -> Mapping[str, float]:
-        """Return the tokens known to be revoked, and when they end; none where Redis is away."""
+    async def revoked(self) -> Mapping[str, float] | None:
+        """Return the tokens known to be revoked, and when they end; None: nobody can say now."""
         ...
 
     def running(self) -> AbstractAsyncContextManager[None]:

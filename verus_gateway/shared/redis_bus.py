@@ -64,7 +64,11 @@ class RedisBus:
 
     def send(self, data: bytes) -> None:
         """Have *data* published, at some time soon."""
-        self._add(("PUBLISH", self._channel, data))
+        self._add(self.published(data))
+
+    def published(self, data: bytes) -> Command:
+        """Return the command that takes *data* to all."""
+        return ("PUBLISH", self._channel, data)
 
     def pin(self, name: str, epoch: int, data: bytes, seconds: float) -> None:
         """Have *data* published, and let it stand for *seconds*."""

@@ -7,7 +7,7 @@ as Redis is back. So nothing that was revoked or ended comes to life again.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +19,8 @@ from verus_gateway.shared.link import Away, Link
 from verus_gateway.shelf import MemoryShelf
 
 Clock: TypeAlias = Callable[[], float]
+Told: TypeAlias = Callable[[str, float], Command]
+"""From what follows the kind in a key, and its end, to what tells all of it."""
 
 OWED: Final = 10_000
 """Writes owed to Redis, at most; the oldest are forgotten first, and counted."""
@@ -37,7 +39,9 @@ class RedisShelf:
         link: The way to a Redis that evicts nothing.
         prefix: Of all names.
         local: The memory of this instance.
-        listed: Kinds of keys (``jti``) that `listed` can list.
+        listed: Kinds of keys (``jti``) that `listed` can list, each with the command by which
+            all hear of a new one. It goes out behind the write: who hears nothing at that
+            moment finds the key when it looks again.
         wall: Seconds since 1970: what instances have in common.
 
     Attributes:
@@ -50,13 +54,13 @@ class RedisShelf:
         *,
         prefix: str,
         local: MemoryShelf,
-        listed: frozenset[str] = frozenset(),
+        listed: Mapping[str, Told] | None = None,
         wall: Clock = time.time,
     ) -> None:
         self._link = link
         self._prefix = prefix
         self._local = local
-        self._listed = listed
+        self._listed = listed or {}
         self._wall = wall
         self._owed: dict[str, tuple[bytes, float] | None] = {}
         self._owing = asyncio.Event()
@@ -150,6 +154,7 @@ class RedisShelf:
             writes.append(("ZREMRANGEBYSCORE", index, "-inf", repr(self._wall())))
             if what is not None and left > 0:
                 writes.append(("ZADD", index, repr(what[1]), rest))
+                writes.append(self._listed[kind](rest, what[1]))
         return writes
 
     async def _asked(self, *words: str | bytes | int) -> Any:

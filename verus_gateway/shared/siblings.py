@@ -107,10 +107,10 @@ class Siblings:
         """Remember *key* for *seconds*; tell whether it was not remembered before."""
         return bool(await self._ask("claim", key, b"", seconds))
 
-    async def revoked(self) -> Mapping[str, float]:
-        """Return the tokens known to be revoked, and when they end."""
+    async def revoked(self) -> Mapping[str, float] | None:
+        """Return the tokens known to be revoked, and when they end; None: the parent is away."""
         found = await self._ask("listed", "jti")
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) else None
 
     async def scrape(self) -> bytes:
         """Return the metrics of all workers, this one's alone where the parent is away."""

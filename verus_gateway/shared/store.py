@@ -12,7 +12,7 @@ from verus_gateway.config import CacheConfig, Secret
 from verus_gateway.redis_url import Place
 from verus_gateway.shared import eviction
 from verus_gateway.shared.answers import OUTCOMES, Answers, Line
-from verus_gateway.shared.client import client, ended
+from verus_gateway.shared.client import Command, client, ended
 from verus_gateway.shared.envelope import Envelopes
 from verus_gateway.shared.eviction import Eviction
 from verus_gateway.shared.exchange import Exchange, Fate
@@ -20,6 +20,7 @@ from verus_gateway.shared.faults import Fault
 from verus_gateway.shared.gather import Gather
 from verus_gateway.shared.leases import Leases
 from verus_gateway.shared.link import Away, Link
+from verus_gateway.shared.notes import RevokedNote
 from verus_gateway.shared.redis_bus import RedisBus
 from verus_gateway.shared.shelf import RedisShelf
 from verus_gateway.shared.writer import Writer
@@ -75,17 +76,16 @@ class Store:
     def shelf(self) -> RedisShelf:
         """Return a shelf with a memory of its own; the names in Redis are common to all."""
         made = RedisShelf(
-            self.state, prefix=self._prefix, local=MemoryShelf(), listed=frozenset({"jti"})
+            self.state, prefix=self._prefix, local=MemoryShelf(), listed={"jti": self._told}
         )
         self._shelves.append(made)
         return made
 
-    async def revoked(self) -> Mapping[str, float]:
-        """Return the tokens known to be revoked, and when they end; none where Redis is away."""
-        for shelf in self._shelves[:1]:
-            with suppress(Away):
-                return await shelf.listed("jti")
-        return {}
+    async def revoked(self) -> Mapping[str, float] | None:
+        """Return the tokens known to be revoked, and when they end; None: Redis is away."""
+        with suppress(Away):
+            return await self._shelves[0].listed("jti")
+        return None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -170,6 +170,10 @@ class Store:
 
     def _faults(self, fault: Fault) -> int:
         return sum(link.faults[fault] for link in {self.link, self.state})
+
+    def _told(self, jti: str, ends: float) -> Command:
+        """Return what tells all that a token was revoked."""
+        return self._bus.published(self.exchange.written(RevokedNote(jti, ends)))
 
     def _looks(self) -> Mapping[str, int]:
         found: Tally[str] = Tally(dict.fromkeys(OUTCOMES, 0))
