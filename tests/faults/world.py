@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ class Process:
     Args:
         config: The configuration file.
         environment: Variables beside our own.
+        verb: What it does: ``serve``, or ``tokens`` for the token service.
         before: Called in the new process before the gateway is, to take rights away.
     """
 
@@ -37,8 +38,11 @@ class Process:
         config: Path,
         environment: dict[str, str] | None = None,
         before: Callable[[], None] | None = None,
+        *,
+        verb: str = "serve",
     ) -> None:
         self._config = config
+        self._verb = verb
         self._environment = os.environ | (environment or {})
         self._before = before
         self._process: asyncio.subprocess.Process | None = None
@@ -57,7 +61,7 @@ class Process:
 
     async def start(self) -> None:
         """Start it and wait until it says where it listens."""
-        command = [sys.executable, "-m", "verus_gateway", "serve", "--config", str(self._config)]
+        command = [sys.executable, "-m", "verus_gateway", self._verb, "--config", str(self._config)]
         if self.inside:
             shell = f"{self.inside} && exec {shlex.join(command)}"
             command = ["unshare", "--mount", "sh", "-c", shell]
@@ -109,7 +113,7 @@ class Process:
         assert self._process.stdout is not None
         while line := (await self._process.stdout.readline()).decode():
             self.lines.append(line.rstrip("\n"))
-            where = re.match(r"verus-gateway listens on (\S+)", line)
+            where = re.match(r"verus-gateway (?:tokens )?listens on (\S+)", line)
             if where and not said.done():
                 said.set_result(where[1])
         if not said.done():
@@ -229,7 +233,8 @@ anonymous_scopes = {anonymous}
 async def world(folder: Path, **wanted: Any) -> AsyncIterator[World]:
     """Run everything.
 
-    *wanted* may hold ``settings`` and ``options`` of the simulator, ``verus``, ``server``, ``security`` and ``more`` lines of
+    *wanted* may hold ``settings`` and ``options`` of the simulator or, as ``beside``, one that
+    runs already, ``verus``, ``server``, ``security`` and ``more`` lines of
     the configuration, ``environment`` and ``before`` of the process, ``starts`` (False where
     the test starts the gateway itself) and ``waits`` (False where it will not be well).
     """
@@ -237,8 +242,11 @@ async def world(folder: Path, **wanted: Any) -> AsyncIterator[World]:
     secret.write_text(PASSWORD)
     secret.chmod(0o600)
     settings = wanted.get("settings") or simulated()
+    beside: Simulator | None = wanted.get("beside")
     async with (
-        Simulator(settings, **wanted.get("options", {})) as daemon,
+        nullcontext(beside)
+        if beside
+        else Simulator(settings, **wanted.get("options", {})) as daemon,
         proxied(daemon.port) as line,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client,
     ):

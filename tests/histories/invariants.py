@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from math import inf
 from typing import Any, Final
 
 from histories.chronicle import Chronicle, Told, Version
+from histories.crowd import BURST, RATE, REJOINS
 from histories.storm import PATIENCE
 
 LEGAL: Final = {
@@ -14,12 +16,19 @@ LEGAL: Final = {
     ("half open", "open"),
     ("half open", "closed"),
 }
+ON_ANOTHERS_WORD: Final = {("open", "closed")}
 PROBES: Final = 2
 """``half_open_max_requests`` of the world's configuration."""
 LOGGED: Final = 0.002
 """Seconds by which a time in the log may be too early: it is cut off at a millisecond."""
+TO_VERUSD: Final = 13
+"""Connections to verusd that are kept for a while, at most: ``max_concurrency`` and one."""
+TO_REDIS: Final = 32
+"""Connections to Redis that are kept, at most."""
 RECOVERY: Final = 0.5
 """Its ``recovery_timeout_seconds``."""
+HOLDS_BACK: Final = 5.0
+"""Seconds that each further instance waits longer before it tries verusd again."""
 SLACK: Final = 3.0
 """Seconds, for a machine that has other things to do."""
 
@@ -57,7 +66,7 @@ def fresh_is_true(history: Chronicle) -> int:
     for call in history.calls:
         if call.fresh and call.method in _TRUTHS:
             truth = _TRUTHS[call.method]
-            possible = list(history.possible(call.sent, call.ended))
+            possible = list(history.possible(call))
             assert any(truth(version, call) for version in possible), (call, len(possible))
             checked += 1
     return checked
@@ -70,7 +79,9 @@ def stale_is_marked_and_was_true(history: Chronicle) -> int:
         assert call.body["degraded"]["source"] == "stale", call
         assert call.body["degraded"]["age"] >= 0, call
         if call.method in _TRUTHS:
-            assert any(_TRUTHS[call.method](version, call) for version in history.versions), call
+            assert any(_TRUTHS[call.method](version, call) for version in history.earlier(call)), (
+                call
+            )
     return len(degraded)
 
 
@@ -87,37 +98,79 @@ def scopes_hold(history: Chronicle) -> int:
 
 def breaker_is_legal(history: Chronicle) -> int:
     """Changes follow the rules; open, nothing is sent to verusd, half open, only trial calls."""
-    for (opened, old), (ended, new) in pairwise(history.changes):
-        assert (old, new) in LEGAL, history.changes
-        sent = history.sent_within(opened + LOGGED, ended)
-        if old == "open":
-            assert sent == 0, (opened, ended)
-        if old == "half open":  # who leaves a trial call makes room for another
-            assert sent <= PROBES + history.left_within(opened - PATIENCE, ended), (opened, ended)
-    return len(history.changes)
+    legal = LEGAL | (ON_ANOTHERS_WORD if len(history.instances) > 1 else set())
+    for number, instance in enumerate(history.instances):
+        gone = history.left(number)
+        for (opened, old), (ended, new) in pairwise(instance.changes):
+            assert (old, new) in legal, instance.changes
+            sent = instance.sent_within(opened + LOGGED, ended)
+            if old == "open":
+                assert sent == 0, (number, opened, ended)
+            if old == "half open":  # who leaves a trial call makes room for another
+                left = sum(1 for at in gone if opened - PATIENCE < at < ended)
+                assert sent <= PROBES + left, (number, opened, ended)
+    return sum(len(instance.changes) for instance in history.instances)
 
 
 def figures_add_up(history: Chronicle) -> int:
     """What the gateway counted is what its clients saw; nothing is in flight at the end."""
-    answered = sum(1 for call in history.calls if call.status)
-    assert answered <= history.counted <= len(history.calls)
-    assert (history.after["in_flight"], history.after["waiting"]) == (1, 0)  # the question itself
-    return int(history.counted)
+    for number, instance in enumerate(history.instances):
+        calls = [call for call in history.calls if call.instance == number]
+        answered = sum(1 for call in calls if call.status)
+        assert answered <= instance.counted <= len(calls) + instance.further
+        after = instance.after
+        assert (after["in_flight"], after["waiting"]) == (1, 0)  # the question itself
+    return int(sum(instance.counted for instance in history.instances))
+
+
+def nothing_dies(history: Chronicle) -> int:
+    """No part of a gateway dies, and nothing is raised that nobody expected."""
+    assert [line for instance in history.instances for line in instance.alarms] == []
+    return len(history.instances)
 
 
 def resources_return(history: Chronicle) -> int:
     """Descriptors, tasks and memory are back where they were."""
-    before, after = history.before, history.after
-    assert after["descriptors"] <= before["descriptors"] + 16, (before, after)
-    assert after["tasks"] <= before["tasks"] + 8, (before, after)
-    assert after["memory"] <= before["memory"] * 1.5 + 32_000_000, (before, after)
-    return int(after["memory"] - before["memory"])
+    kept = TO_VERUSD + (TO_REDIS if len(history.instances) > 1 else 0)
+    for instance in history.instances:
+        before, after = instance.before, instance.after
+        assert after["descriptors"] <= before["descriptors"] + kept + 3, (before, after)
+        assert after["tasks"] <= before["tasks"] + 8, (before, after)
+        assert after["memory"] <= before["memory"] * 1.5 + 32_000_000, (before, after)
+    return int(max(each.after["memory"] - each.before["memory"] for each in history.instances))
 
 
 def recovers(history: Chronicle) -> int:
     """Once the faults are over all is well within the recovery timeout and one probe."""
-    assert history.recovery < RECOVERY + SLACK
+    others = len(history.instances) - 1
+    assert history.recovery < RECOVERY + others * HOLDS_BACK + SLACK
     return round(history.recovery * 1000)
+
+
+def revoked_is_refused(history: Chronicle) -> int:
+    """A token that was taken back is refused by all once they hear each other, and then for ever."""
+    refused: dict[tuple[int, int], float] = {}
+    for shown in sorted(history.shown, key=lambda each: each.ended):
+        one, where = history.passes[shown.number], (shown.number, shown.instance)
+        assert shown.status in {200, 401}, shown
+        if shown.status == 401:
+            assert shown.ended > one.revoking, shown
+            refused.setdefault(where, shown.ended)
+        else:
+            assert shown.sent < _heard(history, one.revoked) + REJOINS, (shown, one, history.cuts)
+            assert shown.sent < refused.get(where, inf), (shown, one, history.cuts)
+    return len(refused)
+
+
+def allowances_are_shared(history: Chronicle) -> int:
+    """Together they grant little more than one would, however often they lose each other."""
+    others = len(history.instances) - 1
+    apart = sum(ended - began + REJOINS for began, ended in history.cuts)
+    bursts = BURST * (1 + others) * (1 + len(history.cuts))
+    most = bursts + RATE * (history.seconds + others * min(apart, history.seconds))
+    assert history.refused > history.granted > 0
+    assert history.granted <= most, (history.granted, most)
+    return history.granted
 
 
 CHECKS: Final[dict[str, Check]] = {
@@ -131,12 +184,25 @@ CHECKS: Final[dict[str, Check]] = {
         scopes_hold,
         breaker_is_legal,
         figures_add_up,
+        nothing_dies,
         resources_return,
         recovers,
     )
 }
 
+SHARED: Final[dict[str, Check]] = CHECKS | {
+    check.__name__: check for check in (revoked_is_refused, allowances_are_shared)
+}
+
 _PUBLIC: Final = {"getblockcount", "getbestblockhash", "getdifficulty"}
+
+
+def _heard(history: Chronicle, said: float) -> float:
+    """Return the moment after *said* since when nothing came between the instances for long."""
+    for began, ended in sorted(history.cuts):
+        if began < said + REJOINS and ended > said:
+            said = ended
+    return said
 
 
 def _block(version: Version, call: Told) -> bool:

@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,107 +13,150 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 from faults.world import World
-from histories.chronicle import Chronicle, Told, Version
+from histories.chronicle import Chronicle, Instance, Told, Version
 from signing import KEY, signed
 
 NOTIFY: Final = "the secret of block announcements"
 CLIENTS: Final = 16
 PATIENCE: Final = 8.0
 """Seconds a client waits: the gateway's own deadline is 1.5, the machine may be busy."""
-
 PULSE: Final = 0.005
 """Seconds, at least, between two moments that this process remembers."""
 PULSES: Final = 8
 """Moments remembered: more turns of the event loop than it takes from the arrival of a connection
 until the first request on it is read, so that it cannot have been sent before the oldest."""
 
-MORE: Final = f"""
+APP: Final = f"""
 [auth.apps.wallet]
 app_key = "{KEY}"
 scopes = ["public", "read", "broadcast"]
+"""
+MORE: Final = f"""{APP}
 [rate_limit]
 enabled = false
 """
 SECURITY: Final = f'blocknotify_secret = "{NOTIFY}"'
 
 Call = tuple[str, tuple[Any, ...]]
+Fault = tuple[str, Callable[[], object]]
+Doing = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Storm:
-    """Lets everything happen to a `World`.
+    """Lets everything happen to a `World`, or to several that share a verusd.
 
     Args:
-        world: A gateway whose configuration holds `MORE` and `SECURITY`.
-        seed: What the plan follows from.
+        worlds: Gateways whose configuration holds `APP` and `SECURITY`.
+        seed: What the plan follows from: each driver and each client throws dice of its own.
     """
 
-    def __init__(self, world: World, seed: int) -> None:
-        self._world = world
-        self._random = random.Random(seed)  # noqa: S311  it is to be repeatable
+    def __init__(self, worlds: Sequence[World], seed: int) -> None:
+        self.worlds = worlds
+        self.over = False
+        self.chronicle = Chronicle(seed, [Instance() for _ in worlds])
         self._ids = 0
-        self._over = False
         self._pulses = deque([0.0], maxlen=PULSES)
-        self.chronicle = Chronicle(seed)
-        self._version()
-        self.chronicle.versions[0].heard = 0
-        world.line.overhear = self._overhear
+        self._made: Counter[str] = Counter()
+        now, first = asyncio.get_running_loop().time(), self._version()
+        for number, world in enumerate(worlds):
+            self.chronicle.know(number, first.hashes[-1], now)
+            world.line.overhear = partial(self._overhear, number)
 
     async def rage(self, seconds: float) -> Chronicle:
         """Let it happen for *seconds*, wait until all is well, and tell what happened."""
         chronicle, loop = self.chronicle, asyncio.get_running_loop()
-        chronicle.before = await self._resources()
-        clients = [asyncio.ensure_future(self._client()) for _ in range(CLIENTS)]
-        doings = (self._blocks, self._faults, self._pulse)
-        drivers = [asyncio.ensure_future(each()) for each in doings]
+        began = loop.time()
+        for instance, world in zip(chronicle.instances, self.worlds, strict=True):
+            instance.before = await resources(world)
+        doings = [asyncio.ensure_future(each()) for each in self.doings()]
         await asyncio.sleep(seconds)
-        self._over = True
-        await asyncio.gather(*clients, *drivers)
-        self._heal()
+        self.over = True
+        await asyncio.gather(*doings)
         calm = loop.time()
-        await self._world.until(_well, 30)
+        chronicle.seconds = calm - began
+        for world in self.worlds:
+            await world.until(_well, 30)
         chronicle.recovery = loop.time() - calm
-        chronicle.after = await self._resources()
-        chronicle.counted = await self._world.metric("verus_gateway_call_seconds_count")
-        ahead = time.time() - loop.time()
-        chronicle.changes = [
-            (event["at"] - ahead, str(event["event"]).removeprefix("breaker "))
-            for event in self._world.gateway.events(
-                "breaker open", "breaker half open", "breaker closed"
-            )
-        ]
+        await self.settle()
+        for instance, world in zip(chronicle.instances, self.worlds, strict=True):
+            instance.after = await resources(world)
+            instance.counted = await world.metric("verus_gateway_call_seconds_count")
+            instance.changes = _changes(world, time.time() - loop.time())
+            instance.alarms = [line for line in world.gateway.lines if _alarms(line)]
+        chronicle.faults = dict(self._made)
         return chronicle
 
-    async def _pulse(self) -> None:
-        while not self._over:
-            self._pulses.append(asyncio.get_running_loop().time())
-            await asyncio.sleep(PULSE)
+    def doings(self) -> list[Doing]:
+        """Return what goes on until it is over."""
+        clients = [partial(self._client, self.dice(f"client {at}")) for at in range(CLIENTS)]
+        daemon = partial(self.strike, "verusd", self._daemon_faults, (0.3, 2.5))
+        line = partial(self.strike, "line", self._line_faults, (0.3, 2.5))
+        return [*clients, self._blocks, self._pulse, daemon, line]
 
-    def _overhear(self, data: bytes) -> None:
-        """Note a request: at the oldest of the pulses it was not there yet."""
-        self.chronicle.hear(data, self._pulses[0], asyncio.get_running_loop().time())
+    async def settle(self) -> None:
+        """Do what is left to do once all is well."""
 
-    async def _client(self) -> None:
-        async with aiohttp.ClientSession() as session:
-            while not self._over:
-                await self._call(session)
-                await asyncio.sleep(self._random.uniform(0, 0.01))
+    def dice(self, name: str) -> random.Random:
+        """Return the dice of one who takes part: what others do does not change their throws."""
+        return random.Random(f"{self.chronicle.seed} {name}")  # noqa: S311  it is to be repeatable
 
-    async def _call(self, session: aiohttp.ClientSession) -> None:
-        loop = asyncio.get_running_loop()
+    async def strike(
+        self,
+        name: str,
+        possible: Callable[[random.Random], tuple[list[Fault], Callable[[], object]]],
+        pause: tuple[float, float],
+    ) -> None:
+        """Inject a fault and take it away, again and again."""
+        dice = self.dice(name)
+        while not self.over:
+            await asyncio.sleep(dice.uniform(*pause))
+            faults, heal = possible(dice)
+            fault, inject = dice.choice(faults)
+            self._made[fault] += 1
+            inject()
+            await asyncio.sleep(dice.uniform(0.05, 1.2))
+            heal()
+
+    async def ask(
+        self, session: aiohttp.ClientSession, instance: int, body: bytes, headers: dict[str, str]
+    ) -> tuple[int, Any]:
+        """Return status and answer, (0, None) where none came: the invariants judge that."""
+        headers = {"Content-Type": "application/json", **headers}
+        url = self.worlds[instance].gateway.url
+        try:
+            async with session.post(url, data=body, headers=headers) as response:
+                return response.status, msgspec.json.decode(await response.read())
+        except aiohttp.ClientError:
+            return 0, None
+
+    def request(self, method: str, params: tuple[Any, ...]) -> tuple[int, bytes]:
+        """Return a new id and the body of a call."""
         self._ids += 1
-        id, (method, params) = self._ids, self._choice()
-        reader, leaves = self._random.random() < 0.6, self._random.random() < 0.02
-        body = msgspec.json.encode({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
-        headers = {"Content-Type": "application/json", **(signed(body) if reader else {})}
+        call = {"jsonrpc": "2.0", "id": self._ids, "method": method, "params": params}
+        return self._ids, msgspec.json.encode(call)
+
+    async def _client(self, dice: random.Random) -> None:
+        async with aiohttp.ClientSession() as session:
+            while not self.over:
+                await self._call(session, dice)
+                await asyncio.sleep(dice.uniform(0, 0.01))
+
+    async def _call(self, session: aiohttp.ClientSession, dice: random.Random) -> None:
+        loop = asyncio.get_running_loop()
+        method, params = _choice(dice, self._ids + 1)
+        instance = dice.randrange(len(self.worlds))
+        reader, leaves = dice.random() < 0.6, dice.random() < 0.02
+        id, body = self.request(method, params)
         sent, said = loop.time(), (0, None)
         try:
-            async with asyncio.timeout(self._random.uniform(0, 0.3) if leaves else PATIENCE):
-                said = await self._post(session, body, headers)
-        except (aiohttp.ClientError, TimeoutError):
-            said = (0, None)  # noted as such: the invariants decide who may end so
+            async with asyncio.timeout(dice.uniform(0, 0.3) if leaves else PATIENCE):
+                said = await self.ask(session, instance, body, signed(body) if reader else {})
+        except TimeoutError:
+            said = (0, None)
         self.chronicle.calls.append(
             Told(
                 id=id,
+                instance=instance,
                 method=method,
                 params=params,
                 reader=reader,
@@ -125,90 +168,104 @@ class Storm:
             )
         )
 
-    async def _post(
-        self, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str]
-    ) -> tuple[int, Any]:
-        async with session.post(self._world.gateway.url, data=body, headers=headers) as response:
-            return response.status, msgspec.json.decode(await response.read())
-
-    def _choice(self) -> Call:
-        pick, height = self._random.random(), self._random.randrange(12, 21)
-        calls: list[tuple[float, Call]] = [
-            (0.25, ("getblockcount", ())),
-            (0.45, ("getbestblockhash", ())),
-            (0.65, ("getblockhash", (height,))),
-            (0.85, ("getblock", (height, 1))),
-            (0.90, ("getblockhash", (10_000_000,))),
-            (0.95, ("getdifficulty", ())),
-        ]
-        write = ("sendrawtransaction", (f"{self._ids:064x}",))
-        return next((call for bound, call in calls if pick < bound), write)
-
     async def _blocks(self) -> None:
-        while not self._over:
-            await asyncio.sleep(self._random.uniform(0.1, 0.8))
-            if self._random.random() < 0.2:
-                self._world.daemon.reorg(self._random.randrange(1, 4), self._random.randrange(2))
+        dice, daemon = self.dice("blocks"), self.worlds[0].daemon
+        while not self.over:
+            await asyncio.sleep(dice.uniform(0.1, 0.8))
+            if dice.random() < 0.2:
+                daemon.reorg(dice.randrange(1, 4), dice.randrange(2))
             else:
-                self._world.daemon.mine()
-            version = self._version()
-            headers = {"Authorization": f"Bearer {NOTIFY}"}
-            where = self._world.gateway.url + "/internal/blocknotify"
-            async with self._world.client.post(
-                where, data=version.hashes[-1], headers=headers
-            ) as answer:
-                assert answer.status == 204
-            version.heard = asyncio.get_running_loop().time()
+                daemon.mine()
+            await self._announce(dice.randrange(len(self.worlds)), self._version().hashes[-1])
+
+    async def _announce(self, instance: int, hash: str) -> None:
+        """Tell one gateway of the newest block; others hear of it by themselves."""
+        world = self.worlds[instance]
+        headers = {"Authorization": f"Bearer {NOTIFY}"}
+        where = world.gateway.url + "/internal/blocknotify"
+        async with world.client.post(where, data=hash, headers=headers) as answer:
+            assert answer.status == 204
+        self.chronicle.know(instance, hash, asyncio.get_running_loop().time())
 
     def _version(self) -> Version:
-        chain = self._world.daemon.chain
+        chain = self.worlds[0].daemon.chain
         hashes = tuple(chain.at(height).hash for height in range(chain.height + 1))
         made = Version(hashes, asyncio.get_running_loop().time())
         self.chronicle.versions.append(made)
         return made
 
-    async def _faults(self) -> None:
-        made: Counter[str] = Counter()
-        while not self._over:
-            await asyncio.sleep(self._random.uniform(0.2, 1.5))
-            name, inject = self._random.choice(self._possible())
-            made[name] += 1
-            inject()
-            await asyncio.sleep(self._random.uniform(0.05, 1.2))
-            self._heal()
-        self.chronicle.faults = dict(made)
+    async def _pulse(self) -> None:
+        while not self.over:
+            self._pulses.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(PULSE)
 
-    def _possible(self) -> list[tuple[str, Callable[[], None]]]:
-        daemon, line = self._world.daemon, self._world.line
+    def _overhear(self, instance: int, data: bytes) -> None:
+        """Note a request: at the oldest of the pulses it was not there yet."""
+        self.chronicle.hear(instance, data, self._pulses[0], asyncio.get_running_loop().time())
+
+    def _daemon_faults(self, _: random.Random) -> tuple[list[Fault], Callable[[], object]]:
+        daemon = self.worlds[0].daemon
         kinds = "refuse hang headers cutoff gibberish empty overload warmup wrongid noid shutdown"
-        found: list[tuple[str, Callable[[], None]]] = [
-            (kind, partial(daemon.fault, kind)) for kind in kinds.split()
-        ]
+        found: list[Fault] = [(kind, partial(daemon.fault, kind)) for kind in kinds.split()]
+
+        def heal() -> None:
+            daemon.clear()
+            for world in self.worlds:
+                world.line.reset()  # who hung does not answer late
+
+        return [*found, ("slow", lambda: daemon.fault("slow", 0.3))], heal
+
+    def _line_faults(self, dice: random.Random) -> tuple[list[Fault], Callable[[], object]]:
+        line = dice.choice(self.worlds).line
+
+        def heal() -> None:
+            line.heal()
+            line.reset()  # what went into a black hole does not come out of it
+
         return [
-            *found,
-            ("slow", lambda: daemon.fault("slow", 0.3)),
             ("latency", lambda: line.toxic(latency=0.1, jitter=0.1)),
             ("slicer", lambda: line.toxic("down", slicer=7, slice_delay=0.001)),
-            ("limit_data", lambda: line.toxic("down", limit_data=self._random.randrange(200))),
+            ("limit_data", lambda: line.toxic("down", limit_data=dice.randrange(200))),
             ("timeout", lambda: line.toxic(timeout=True)),
             ("reset", line.reset),
-        ]
+        ], heal
 
-    def _heal(self) -> None:
-        self._world.daemon.clear()
-        self._world.line.heal()
-        self._world.line.reset()  # what went into a black hole does not come out of it
 
-    async def _resources(self) -> dict[str, float]:
-        folder = Path(f"/proc/{self._world.gateway.pid}")
-        pages = int((folder / "statm").read_text("utf-8").split()[1])
-        return {
-            "descriptors": len(list((folder / "fd").iterdir())),
-            "tasks": await self._world.metric("verus_gateway_tasks"),
-            "memory": pages * os.sysconf("SC_PAGE_SIZE"),
-            "in_flight": await self._world.metric("verus_gateway_in_flight"),
-            "waiting": await self._world.metric("verus_gateway_daemon_waiting"),
-        }
+async def resources(world: World) -> dict[str, float]:
+    """Return what a gateway holds now."""
+    folder = Path(f"/proc/{world.gateway.pid}")
+    pages = int((folder / "statm").read_text("utf-8").split()[1])
+    return {
+        "descriptors": len(list((folder / "fd").iterdir())),
+        "tasks": await world.metric("verus_gateway_tasks"),
+        "memory": pages * os.sysconf("SC_PAGE_SIZE"),
+        "in_flight": await world.metric("verus_gateway_in_flight"),
+        "waiting": await world.metric("verus_gateway_daemon_waiting"),
+    }
+
+
+def _choice(dice: random.Random, id: int) -> Call:
+    pick, height = dice.random(), dice.randrange(12, 21)
+    calls: list[tuple[float, Call]] = [
+        (0.25, ("getblockcount", ())),
+        (0.45, ("getbestblockhash", ())),
+        (0.65, ("getblockhash", (height,))),
+        (0.85, ("getblock", (height, 1))),
+        (0.90, ("getblockhash", (10_000_000,))),
+        (0.95, ("getdifficulty", ())),
+    ]
+    write = ("sendrawtransaction", (f"{id:064x}",))
+    return next((call for bound, call in calls if pick < bound), write)
+
+
+def _changes(world: World, ahead: float) -> list[tuple[float, str]]:
+    """Return the breaker's changes by the event loop's clock, which is behind the wall's."""
+    events = world.gateway.events("breaker open", "breaker half open", "breaker closed")
+    return [(event["at"] - ahead, event["event"].removeprefix("breaker ")) for event in events]
+
+
+def _alarms(line: str) -> bool:
+    return '"level":"critical"' in line or "Traceback" in line
 
 
 def _well(health: Any) -> bool:
