@@ -155,6 +155,30 @@ def test_in_development_it_listens_on_loopback_only(tmp_path: Path) -> None:
         load(file, {})
 
 
+@pytest.mark.parametrize(("mode", "number"), [("production", 2), ("development", 0)])
+def test_secrets_of_a_token_service_of_its_own_are_held_to_the_same_rules(
+    tmp_path: Path, mode: str, number: int
+) -> None:
+    file = tmp_path / "tokens.toml"
+    file.write_text(
+        f'[security]\nmode = "{mode}"\n'
+        '[token_service]\nissuer = "https://tokens.example"\nfolder = "/x"\n'
+        f'[cache]\nredis_url = "redis://here"\nredis_secret = "{"x" * 20}"\n'
+    )
+    file.chmod(0o644)
+    faults: tuple[str, ...] = ()
+
+    try:
+        load_token_service(file, {})
+    except ConfigError as error:
+        faults = error.faults
+
+    assert [fault.partition(": ")[2] for fault in faults] == [
+        "cache.redis_secret: is a placeholder; production needs a secret of its own",
+        "cache.redis_secret: stands in a file that everybody may read (chmod 600)",
+    ][:number]
+
+
 def test_the_token_service_passes_over_the_gateways_own_tables(tmp_path: Path) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(

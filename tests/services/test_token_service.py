@@ -1,6 +1,9 @@
 """A token service of its own, several gateways, one Redis: what is taken back is taken back."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -12,13 +15,8 @@ from services.test_in_concert import together
 from services.test_shared_answers import cache, three
 from stack import StartStack
 
-from verus_gateway.config import AuthConfig, Config, SecurityConfig, TokenServiceConfig
+from verus_gateway.config import AuthConfig
 from verus_gateway.issuer import clients
-from verus_gateway.issuing import TokenService
-from verus_gateway.revocations import Revocations
-from verus_gateway.serve import listening
-from verus_gateway.shared.port import shared_by
-from verus_gateway.web.keys import Drain
 
 pytestmark = needs_redis
 
@@ -55,24 +53,33 @@ def server(redis: Servers) -> Server:
     return redis.one()
 
 
+@asynccontextmanager
+async def running(file: Path) -> AsyncIterator[str]:
+    """Run ``verus-gateway tokens`` and yield its URL."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "verus_gateway", "tokens", "--config", str(file)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        yield line.decode().split()[-1]
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 20)
+
+
 @pytest.fixture
 async def issuer(server: Server, tmp_path: Path) -> AsyncIterator[Issuer]:
-    """Run the token service over the gateways' Redis."""
-    folder = tmp_path / "tokens"
-    secret = clients.add(folder, "alice", ["read"], rate_class="default")
-    table = TokenServiceConfig(issuer=ISSUER, folder=str(folder), port=0, generate_keys=True)
-    config = Config(
-        token_service=table,
-        security=SecurityConfig(mode="development"),
-        cache=cache(server.url),
+    """Run the token service as a process of its own, over the gateways' Redis."""
+    file = tmp_path / "tokens.toml"
+    file.write_text(
+        f'[token_service]\nissuer = "{ISSUER}"\nfolder = "{tmp_path / "tokens"}"\nport = 0\n'
+        f'generate_keys = true\n[cache]\nredis_url = "{server.url}"\n'
     )
-    shared = shared_by(config.cache)
-    assert shared is not None
-    service = TokenService(config, Revocations(shared.shelf()), Drain(), shared)
-    async with (
-        listening(service.listener(), config.server) as url,
-        aiohttp.ClientSession() as session,
-    ):
+    secret = clients.add(tmp_path / "tokens", "alice", ["read"], rate_class="default")
+    async with running(file) as url, aiohttp.ClientSession() as session:
         yield Issuer(url, secret, session)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from verus_gateway.config import access, extras, issuers, operators, sharing
 from verus_gateway.config.tables.admin import AdminConfig
+from verus_gateway.config.tables.cache import CacheConfig
 from verus_gateway.config.tables.callers import AppConfig
 from verus_gateway.config.tables.daemon import CHAIN_NAME, VerusConfig
 from verus_gateway.config.tree import Config
@@ -97,21 +98,40 @@ def weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Itera
     for table, verus in _daemons(config):
         yield from _weak_password(table, verus)
     yield from _weak_admin(config.admin)
-    for key in _literal_secrets(document, ""):
-        if _readable_by_all(path):
-            yield f"{key}: stands in a file that everybody may read (chmod 600)"
+    yield from _open_secrets(document, path)
+
+
+def service_weaknesses(config: Config, document: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Yield which secrets of the token service production must not be started with.
+
+    Args:
+        config: What the file says, filled in.
+        document: The file as written, without the tables that the token service passes over.
+        path: The file, whose mode matters where it holds a secret.
+    """
+    if config.security.mode == "production":
+        yield from _weak_cache(config.cache)
+        yield from _open_secrets(document, path)
 
 
 def _weak_secrets(config: Config) -> Iterator[str]:
-    for key, secret in (
-        ("security.blocknotify_secret", config.security.blocknotify_secret),
-        ("cache.redis_secret", config.cache.redis_secret),
-    ):
-        if secret:
-            yield from _weak(key, secret.reveal())
+    if config.security.blocknotify_secret:
+        yield from _weak("security.blocknotify_secret", config.security.blocknotify_secret.reveal())
+    yield from _weak_cache(config.cache)
+
+
+def _weak_cache(cache: CacheConfig) -> Iterator[str]:
+    if cache.redis_secret:
+        yield from _weak("cache.redis_secret", cache.redis_secret.reveal())
     for key in ("redis_password_file", "redis_secret_file", "state_password_file"):
-        if getattr(config.cache, key):
-            yield from _weak_file(f"cache.{key}", Path(getattr(config.cache, key)))
+        if getattr(cache, key):
+            yield from _weak_file(f"cache.{key}", Path(getattr(cache, key)))
+
+
+def _open_secrets(document: Mapping[str, Any], path: Path) -> Iterator[str]:
+    for key in _literal_secrets(document, ""):
+        if _readable_by_all(path):
+            yield f"{key}: stands in a file that everybody may read (chmod 600)"
 
 
 def _beyond_loopback(config: Config) -> Iterator[str]:

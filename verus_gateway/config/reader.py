@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from verus_gateway.config import issuers
-from verus_gateway.config.checks import contradictions, variable, weaknesses
+from verus_gateway.config.checks import contradictions, service_weaknesses, variable, weaknesses
 from verus_gateway.config.keys import tables_of
 from verus_gateway.config.secret import Secret
 from verus_gateway.config.tree import Config
@@ -42,8 +42,9 @@ def load_token_service(path: Path, environment: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: one line for each fault, with file and key.
     """
-    config, _ = _read_file(path, environment, GATEWAYS_OWN)
-    _refuse(path, issuers.service_faults(config))
+    config, document = _read_file(path, environment, GATEWAYS_OWN)
+    faults = issuers.service_faults(config)
+    _refuse(path, [*faults, *service_weaknesses(config, document, path)])
     return config
 
 
