@@ -17,6 +17,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from ports import free_port
 
+from verus_gateway.web.protocol import Runner
+
 ROOT = Path(__file__).parents[2]
 CADDYFILE = ROOT / "configs/caddy/Caddyfile"
 CADDY = Path(sys.executable).with_name("caddy")
@@ -59,7 +61,9 @@ class Service:
         self.paths: list[str] = []
         self.heads: list[dict[str, str]] = []
         self.answer: Callable[[web.Request], Awaitable[web.StreamResponse]] = self._say
-        self._runner: web.AppRunner | None = None
+        self.leaves = False
+        """Whether it ends each connection with the answer to its request, as a draining gateway."""
+        self._runner: Runner | None = None
 
     async def _say(self, _: web.Request) -> web.StreamResponse:
         return web.json_response({"who": self.address})
@@ -68,13 +72,16 @@ class Service:
         await request.read()
         self.paths.append(request.raw_path)
         self.heads.append(dict(request.headers))
-        return await self.answer(request)
+        answer = await self.answer(request)
+        if self.leaves:
+            answer.force_close()
+        return answer
 
     async def start(self, port: int) -> int:
         """Listen; port 0 takes any free one. Return it."""
         app = web.Application(client_max_size=64 << 20)
         app.router.add_route("*", "/{rest:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=5.0)
+        self._runner = Runner(app, shutdown_timeout=5.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.address, port).start()
         bound: int = self._runner.addresses[0][1]

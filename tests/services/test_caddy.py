@@ -129,7 +129,7 @@ async def test_an_instance_that_leaves_under_load_loses_no_call(site: Site) -> N
     counts: Counter[str] = Counter()
 
     async def keep_calling() -> None:
-        for _ in range(60):
+        for _ in range(120):
             try:
                 status, _ = await site.post()
             except aiohttp.ClientError as error:
@@ -139,15 +139,16 @@ async def test_an_instance_that_leaves_under_load_loses_no_call(site: Site) -> N
             await asyncio.sleep(0.02)
 
     async def leave() -> None:
-        await asyncio.sleep(0.3)
-        await site.gateways[2].stop()
-        await asyncio.sleep(0.3)
-        await site.gateways[1].stop()
+        for each in site.gateways[:0:-1]:
+            await asyncio.sleep(0.3)
+            each.leaves = True
+            await asyncio.sleep(0.8)  # drain_seconds
+            await each.stop()
         site.front.names.addresses["verus-rpc-server"] = ["127.0.0.1"]
 
     await asyncio.gather(leave(), *(keep_calling() for _ in range(8)))
 
-    assert counts == {"200": 480}
+    assert counts == {"200": 960}
 
 
 async def test_a_call_that_was_sent_is_not_sent_again(site: Site) -> None:

@@ -1,6 +1,7 @@
 """How long a connection may dawdle; the rest is held by the tests of faults."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -81,3 +82,44 @@ async def test_who_reads_slowly_but_does_read_gets_everything(runner: Runner) ->
     writer.close()
     assert got == LARGE
     assert cut(runner) == {}
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n"
+
+
+def answer(peer: socket.socket) -> bytes:
+    """Return what comes until the end."""
+    return b"".join(iter(lambda: peer.recv(4096), b""))
+
+
+async def test_who_connected_before_the_end_is_heard_though_not_let_in_yet(runner: Runner) -> None:
+    address = runner.addresses[0]
+    with (
+        socket.create_connection(address, 5.0) as one,
+        socket.create_connection(address, 5.0) as two,
+    ):
+        one.sendall(REQUEST)
+        two.sendall(REQUEST)
+
+        await runner.cleanup()  # it has had no turn to let them in
+
+        said = [answer(each) for each in (one, two)]
+    assert [each[:13] for each in said] == [b"HTTP/1.1 200 "] * 2
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, 5.0)
+
+
+async def test_who_has_said_nothing_yet_is_waited_for_but_not_for_long(runner: Runner) -> None:
+    reader, writer = await connected(runner)
+    silent, nothing = await connected(runner)
+    ending = asyncio.create_task(runner.cleanup())
+    await asyncio.sleep(0.03)
+    writer.write(REQUEST)
+
+    said = await reader.read()
+    await ending
+
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert await silent.read() == b""
+    writer.close()
+    nothing.close()

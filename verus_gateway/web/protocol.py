@@ -8,8 +8,9 @@ off here.
 """
 
 import asyncio
+import socket
 from collections import Counter as Tally
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
 import msgspec
@@ -25,6 +26,9 @@ from verus_gateway.web.heads import owed
 from verus_gateway.web.keys import ADDRESSES, COUNTS
 from verus_gateway.web.middleware import SECURITY_HEADERS, dressed, worded
 from verus_gateway.web.refusal import refusal
+
+LINGER: Final = 0.5
+"""Seconds for which a server that ends still hears those who have just connected."""
 
 
 class Manners(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,11 @@ class Protocol(RequestHandler):
             and self._heard
             and self._keepalive_handle is not None
         )
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is open and nothing was asked here yet."""
+        return self._request_count == 0 and self.transport is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and give the first request's head its time."""
@@ -210,6 +219,37 @@ class Runner(web.AppRunner):
         super().__init__(app, **options)
         self._manners = manners or Manners()
 
+    async def cleanup(self) -> None:
+        """Let nobody in any more, hear those who have just come in, and end.
+
+        A proxy sends a request in the moment in which it has connected. To close on it would lose
+        a call that no other instance may be asked again.
+        """
+        for site in self.sites:
+            await self._close(site)
+        ends = asyncio.get_running_loop().time() + LINGER
+        while True:
+            await asyncio.sleep(0.01)  # who was let in is not a connection of ours at once
+            if not self._silent() or asyncio.get_running_loop().time() >= ends:
+                break
+        await super().cleanup()
+
+    async def _close(self, site: Any) -> None:
+        """Stop listening, and take in who has connected and was not let in yet.
+
+        To close a listener resets them, also where their request is here already.
+        """
+        listens = site._server  # noqa: SLF001  aiohttp tells nobody; None where it could not listen
+        doors: list[socket.socket] = [each.dup() for each in listens.sockets] if listens else []
+        await site.stop()
+        for each in [each for door in doors for each in _let_in(door)]:
+            await asyncio.get_running_loop().connect_accepted_socket(cast(Any, self.server), each)
+
+    def _silent(self) -> bool:
+        return self.server is not None and any(
+            isinstance(each, Protocol) and each.silent for each in self.server.connections
+        )
+
     async def _make_server(self) -> Any:
         made: Any = await super()._make_server()
         made.__class__ = Server  # the same object with another way to make protocols
@@ -225,6 +265,16 @@ class Runner(web.AppRunner):
 
 def _untaken(_: Line, __: bytes) -> bool:
     return False
+
+
+def _let_in(door: socket.socket) -> Iterator[socket.socket]:
+    """Return whoever waits at a listening socket, and close it."""
+    with door:
+        try:
+            while True:
+                yield door.accept()[0]
+        except OSError:  # nobody any more
+            return
 
 
 def line_of(request: web.Request) -> Protocol | None:
