@@ -1,6 +1,7 @@
 """Limits exactly where they are, for what a change by one would not be noticed otherwise."""
 
 import math
+from typing import Any
 
 import pytest
 from core.doubles import Now
@@ -8,7 +9,7 @@ from core.doubles import Now
 from verus_gateway import rpc
 from verus_gateway.auth import Caller, anonymous
 from verus_gateway.buckets import Allowance, unlimited
-from verus_gateway.cache import OVERHEAD, Cache, Entry
+from verus_gateway.cache import OVERHEAD, Cache, Entry, Want
 from verus_gateway.errors import InvalidRequest, ParseError, RateLimited, Shed
 from verus_gateway.limits import Limiter
 from verus_gateway.plugin import MEMPOOL, TIP, Constant, Stale, UntilBlock
@@ -155,6 +156,25 @@ def test_a_branch_that_was_known_later_is_another_branch_too(cache: Cache) -> No
     assert at == [False, True, False]
 
 
+def test_freshness_goes_by_what_things_are_and_not_by_which_object_says_so(cache: Cache) -> None:
+    class Now:
+        generation, branch = str(b"block 7", "ascii"), int("1000")
+
+    kept = Entry(b"1", 1000.0, "block 7", 1000)
+
+    assert [cache.fresh(ttl, kept, Now()) for ttl in (TIP, 60.0)] == [True, True]
+    assert cache.fresh(float("inf"), Entry(b"1", 0.0, "", 0), Now())
+
+
+def test_answers_and_what_is_asked_of_the_tier_behind_stay_as_they_are() -> None:
+    want = Want(key=b"k", tip="a", fresh=lambda _: True, patience=1.0)
+
+    for value, name in ((Entry(b"1", 0.0, "a", 0), "value"), (want, "key"), (want, "patience")):
+        with pytest.raises(AttributeError):
+            setattr(value, name, b"")
+        assert not hasattr(value, "__dict__")
+
+
 def test_what_is_much_too_old_is_not_fresh_either(cache: Cache) -> None:
     at = [cache.fresh(60.0, Entry(b"1", sent, "a", 0), Now()) for sent in (950.0, 940.0, 900.0)]
 
@@ -256,6 +276,14 @@ def test_instances_share_a_burst_and_keep_one_call_at_least(
     limiter.split(100)
 
     assert (quarter, left(limiter, ALICE)) == (2, 1)
+
+
+def test_an_allowance_is_exact_and_stays_as_it_is() -> None:
+    allowance: Any = Allowance(name="default", rate=2.0, burst=5.0, concurrent=2)
+
+    assert (allowance.depth, allowance.pace) == (2.5, 0.5)
+    with pytest.raises(AttributeError):
+        allowance.rate = 1_000.0
 
 
 def test_nobody_is_bounded_by_what_has_no_bound() -> None:

@@ -1,4 +1,5 @@
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -263,6 +264,19 @@ def test_a_class_without_limits_is_never_near_them() -> None:
     assert Bucket(unlimited("x")).used(0.0) == 0.0
 
 
+def test_what_is_told_of_a_caller_stays_as_it_was(limiter: Limiter) -> None:
+    limiter.take(ALICE, HOME)
+    told: list[Any] = [limiter.quota(ALICE, HOME), *limiter.fullest()]
+
+    for each in told:
+        with pytest.raises(AttributeError):
+            setattr(each, each.__struct_fields__[0], "root")
+
+
+def test_a_bucket_that_nobody_used_is_full_whatever_the_clock_says() -> None:
+    assert [Bucket(allowance("x")).used(now) for now in (-1e9, 0.0, 1e9)] == [0.0] * 3
+
+
 # ---------------------------------------------------------------- memory
 
 
@@ -292,6 +306,29 @@ def test_a_stranger_who_keeps_calling_is_not_forgotten_among_others(clock: FakeC
     assert Counter(waits) == {True: 10_000}
 
 
+@pytest.mark.parametrize(
+    ("most", "held"), [(1, 2), (2, 2), (3, 2), (4, 4), (100, 100), (101, 100), (1000, 1000)]
+)
+def test_as_many_are_remembered_as_there_is_room_for(most: int, held: int) -> None:
+    store, sizes = Buckets(most, LINGER), set()
+
+    for number in range(4 * most):
+        store.find(str(number), CLASSES["default"], 0.0)
+        sizes.add(len(store))
+
+    assert max(sizes) == held
+    assert store.dropped == 4 * most - len(store)
+
+
+def test_a_generation_lasts_from_its_first_caller_on() -> None:
+    store, young = Buckets(100, LINGER), []
+    for number, now in enumerate((100.0, LINGER + 99.9, LINGER + 100.0)):
+        store.find(str(number), CLASSES["default"], now)
+        young.append(len(store.young))
+
+    assert young == [1, 2, 1]
+
+
 def test_who_stays_away_is_forgotten_once_the_bucket_is_full_again() -> None:
     store = Buckets(100, LINGER)
     store.find("old", CLASSES["default"], 0.0)
@@ -304,6 +341,21 @@ def test_who_stays_away_is_forgotten_once_the_bucket_is_full_again() -> None:
     assert kept == 2
     assert "old" not in dict(store.items())
     assert store.dropped == 0
+
+
+def test_a_bucket_is_remembered_for_as_long_as_it_takes_to_pay_the_deepest_debt(
+    clock: FakeClock,
+) -> None:
+    slow = {name: allowance(name, rate=0.01, burst=100) for name in ("anonymous", "default")}
+    limiter, remembered = Limiter(slow, most=10, clock=clock), []
+
+    # An empty bucket fills in 10,000 seconds, and a call may cost 100: as many more.
+    for number, pause in enumerate((0.0, 19_999.5, 0.5, 19_999.5, 0.5)):
+        clock.advance(pause)
+        limiter.take(STRANGER, f"address {number}")
+        remembered.append(limiter.remembered(named=False))
+
+    assert remembered == [1, 2, 3, 4, 3]
 
 
 def test_an_old_bucket_that_is_used_becomes_young_again() -> None:

@@ -48,21 +48,42 @@ class Mutant:
 
 def mutants(source: str, wanted: Wanted = lambda _: True) -> Iterator[Mutant]:
     """Yield each mutant of *source* once, where the line that changes is *wanted*."""
-    nodes = list(ast_nodes(get_ast(source)))
-    lines = source.splitlines()
     names = _names(source)
-    seen = {source}
+    lines = source.splitlines(keepends=True)
+    for first, last in _statements(source):
+        head, part, tail = (
+            "".join(each) for each in (lines[:first], lines[first:last], lines[last:])
+        )
+        for changed in _changed(part, wanted):
+            yield _told(source, f"{head}{changed}{tail}", names)
+
+
+def _statements(source: str) -> Iterator[tuple[int, int]]:
+    """Yield where each statement of the module begins, counted from 0, and where the next does."""
+    body = ast.parse(source).body
+    decorators = (getattr(each, "decorator_list", ()) for each in body)
+    starts = [
+        min([each.lineno, *(above.lineno for above in around)]) - 1
+        for each, around in zip(body, decorators, strict=True)
+    ]
+    yield from zip(starts, [*starts[1:], source.count("\n")], strict=True)
+
+
+def _changed(part: str, wanted: Wanted) -> Iterator[str]:
+    """Yield what one statement may become: cosmic-ray reads all of a text for each change of it."""
+    nodes = list(ast_nodes(get_ast(part)))
+    lines = part.splitlines()
+    seen = {part}
     for operator in _operators():
         for occurrence, line in enumerate(_places(operator, nodes)):
-            if not line or not wanted(lines[line - 1].strip()):
-                continue
-            changed = _changed(source, operator, occurrence)
-            if changed is not None and changed not in seen:
-                seen.add(changed)
-                yield _told(source, changed, names)
+            if line and wanted(lines[line - 1].strip()):
+                changed = _mutated(part, operator, occurrence)
+                if changed is not None and changed not in seen:
+                    seen.add(changed)
+                    yield changed
 
 
-def _changed(source: str, operator: Any, occurrence: int) -> str | None:
+def _mutated(source: str, operator: Any, occurrence: int) -> str | None:
     try:
         return str(mutate_code(source, operator, occurrence))
     except AttributeError:
@@ -96,7 +117,8 @@ def _told(source: str, changed: str, names: list[tuple[int, int, str]]) -> Mutan
     end = next((at for at in range(rest) if old[-1 - at] != new[-1 - at]), rest)
     inside = [name for first, last, name in names if first <= start + 1 <= last]
     before, after = (
-        "\n".join(line.strip() for line in text[start : len(text) - end]) for text in (old, new)
+        "\n".join(line.strip() for line in text[start : len(text) - end] if line.strip())
+        for text in (old, new)
     )
     return Mutant(Change(inside[-1] if inside else "", before, after), start + 1, changed)
 
