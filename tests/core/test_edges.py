@@ -157,13 +157,11 @@ def test_a_branch_that_was_known_later_is_another_branch_too(cache: Cache) -> No
 
 
 def test_freshness_goes_by_what_things_are_and_not_by_which_object_says_so(cache: Cache) -> None:
-    class Now:
-        generation, branch = str(b"block 7", "ascii"), int("1000")
-
+    now = Now(str(b"block 7", "ascii"), int("1000"))
     kept = Entry(b"1", 1000.0, "block 7", 1000)
 
-    assert [cache.fresh(ttl, kept, Now()) for ttl in (TIP, 60.0)] == [True, True]
-    assert cache.fresh(float("inf"), Entry(b"1", 0.0, "", 0), Now())
+    assert [cache.fresh(ttl, kept, now) for ttl in (TIP, 60.0)] == [True, True]
+    assert cache.fresh(float("inf"), Entry(b"1", 0.0, "", 0), now)
 
 
 def test_answers_and_what_is_asked_of_the_tier_behind_stay_as_they_are() -> None:
