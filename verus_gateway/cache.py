@@ -253,6 +253,13 @@ class Flight(Generic[T]):
             self.task.cancel()
             self.task.add_done_callback(_seen)
 
+    async def landing(self) -> T:
+        """Return what the flight brings, and leave it."""
+        try:
+            return await asyncio.shield(self.task)
+        finally:
+            self.leave()
+
     async def _fly(self, start: Callable[[], Coroutine[None, None, T]]) -> T:
         try:
             return await start()
@@ -274,22 +281,13 @@ class Flights(Generic[T]):
         return len(self._flights)
 
     def board(self, key: object, start: Callable[[], Coroutine[None, None, T]]) -> Flight[T]:
-        """Come aboard the flight for *key*, which is started if there is none."""
+        """Come aboard the flight for *key*, which is started if there is none; then `leave` it.
+
+        A passenger who leaves does not end it for the others.
+        """
         flight = self._flights.get(key) or Flight(self._flights, key, start)
         flight.board()
         return flight
-
-    async def join(self, key: object, start: Callable[[], Coroutine[None, None, T]]) -> T:
-        """Return what the flight for *key* brings, starting it if there is none.
-
-        A passenger who leaves does not end it for the others; when the last one has left,
-        it is cancelled.
-        """
-        flight = self.board(key, start)
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.leave()
 
 
 def _seen(task: "asyncio.Task[T]") -> None:

@@ -210,7 +210,7 @@ class Gateway:
             "express_lane": ("1 where the express lane is open", lambda: float(self.express)),
             "express_total": (
                 "Requests answered by the express lane",
-                lambda: self.counts.express,
+                lambda: self.counts.by_lane,
             ),
             "config_reloads_total": (
                 "Times a changed configuration was taken into force",

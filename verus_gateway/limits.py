@@ -7,8 +7,7 @@ many, cannot push a named caller's out.
 
 import heapq
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final, Literal, TypeAlias
 
@@ -149,12 +148,10 @@ class Limiter:
             bucket.follow(allowance, self._clock())
         return bucket
 
-    @contextmanager
-    def inside_for(self, caller: Caller, address: str, wanted: int = 1) -> Iterator[int]:
-        """Hold places for calls that memory cannot answer, as many of *wanted* as there are.
+    def inside_for(self, caller: Caller, address: str, wanted: int = 1) -> "Places":
+        """Return places for calls that memory cannot answer, as many of *wanted* as there are.
 
-        Yields:
-            How many calls may go on at once, 1 or more.
+        They are held from now on, until they are left.
 
         Raises:
             RateLimited: the caller has as many calls under way as its class allows.
@@ -168,11 +165,7 @@ class Limiter:
             raise self._refusal(bucket.allowance.name, own)
         bucket.inside += places
         self.inside += places
-        try:
-            yield places
-        finally:
-            bucket.inside -= places
-            self.inside -= places
+        return Places(self, bucket, places)
 
     def quota(self, caller: Caller, address: str) -> Quota | None:
         """Return how the caller stands, None for one without limits."""
@@ -272,3 +265,25 @@ class Limiter:
         if bound == "concurrency":
             return RateLimited("too many of your calls are under way", "concurrency", PAUSE)
         return Shed("too many calls are under way", retry_after=PAUSE)
+
+
+class Places:
+    """Room for calls that memory cannot answer; ``with`` gives how many may go on at once, 1 or more."""
+
+    __slots__ = ("_bucket", "_count", "_limiter")
+
+    def __init__(self, limiter: Limiter, bucket: Bucket, count: int) -> None:
+        self._limiter = limiter
+        self._bucket = bucket
+        self._count = count
+
+    def __enter__(self) -> int:
+        return self._count
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Give them back, once."""
+        self._bucket.inside -= self._count
+        self._limiter.inside -= self._count

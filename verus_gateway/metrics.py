@@ -77,7 +77,16 @@ class Timings:
 
 
 class HttpCounts:
-    """What is counted of HTTP, whatever the chain."""
+    """What is counted of HTTP, whatever the chain.
+
+    Attributes:
+        answered: Responses by status, but for those in `express`.
+        in_flight: Requests being answered.
+        batches: Batches.
+        cut: Connections cut off, by the reason.
+        express: Good answers of the express lane, at once or after waiting.
+        express_others: Its other responses.
+    """
 
     def __init__(self) -> None:
         self.answered: Tally[int] = Tally()
@@ -85,10 +94,16 @@ class HttpCounts:
         self.batches = 0
         self.cut: Tally[str] = Tally()
         self.express = 0
+        self.express_others = 0
+
+    @property
+    def by_lane(self) -> int:
+        """Requests that the express lane answered."""
+        return self.express + self.express_others
 
     @property
     def responses(self) -> Tally[int]:
-        """Responses by status; the express lane gives good answers only."""
+        """Responses by status."""
         return self.answered + Tally({200: self.express})
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from verus_gateway import cache, rpc
 from verus_gateway.auth import Caller
-from verus_gateway.cache import Behind, Cache, Entry, Flights, Want
+from verus_gateway.cache import Behind, Cache, Entry, Flight, Flights, Want
 from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
 from verus_gateway.freshness import Ttl
@@ -224,7 +224,17 @@ class Pipeline:
         try:
             return await self._asked(miss)
         except DaemonUnavailable as error:
-            return await self._fall_back(miss, error)
+            return await self.fall_back(miss, error)
+
+    def depart(self, miss: Miss) -> Flight[Answer]:
+        """Begin to ask for *miss*, unless that is under way already; who departs must leave.
+
+        For what may be asked twice. Nothing stands in where the daemon is away: see `fall_back`.
+        """
+        if miss.method.ttl == 0:
+            return self._flights.board(object(), lambda: self._answered(miss))
+        # Under one tip only: who calls after a block must not get an answer from before.
+        return self._flights.board((miss.key, self._tip.newest), lambda: self._brought(miss))
 
     async def refresh(self, miss: Miss) -> bool:
         """Ask for *miss* unless a fresh answer is there, and tell whether it was asked.
@@ -254,9 +264,11 @@ class Pipeline:
         if not miss.method.retry:
             return Answer((await self._to_its_end(miss)).value, "daemon")
         if miss.method.ttl == 0:
-            return Answer((await self._ask(miss)).value, "daemon")
-        # Under one tip only: who calls after a block must not get an answer from before.
-        return await self._flights.join((miss.key, self._tip.newest), lambda: self._brought(miss))
+            return await self._answered(miss)
+        return await self.depart(miss).landing()
+
+    async def _answered(self, miss: Miss) -> Answer:
+        return Answer((await self._ask(miss)).value, "daemon")
 
     async def _brought(self, miss: Miss) -> Answer:
         if self._behind is None or not self._fresh:
@@ -342,7 +354,8 @@ class Pipeline:
             return None
         return self._fallback(miss, self._cache.find(miss.key))
 
-    async def _fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
+    async def fall_back(self, miss: Miss, error: DaemonUnavailable) -> Answer:
+        """Return what stands in for the answer to *miss*, or raise *error* again."""
         kept = self._cache.find(miss.key) if miss.key else None
         if kept is None and miss.key and self._behind is not None:
             kept = await self._behind.find(miss.key)

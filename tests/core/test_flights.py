@@ -37,7 +37,7 @@ async def turn() -> None:
 
 async def test_equal_calls_are_one_flight() -> None:
     flights, flight = Flights[Entry](), Flight()
-    joined = [asyncio.create_task(flights.join("k", flight)) for _ in range(5)]
+    joined = [asyncio.create_task(flights.board("k", flight).landing()) for _ in range(5)]
     await turn()
 
     flight.gate.set()
@@ -51,7 +51,7 @@ async def test_other_keys_are_other_flights() -> None:
     flights, flight = Flights[Entry](), Flight()
     flight.gate.set()
 
-    await asyncio.gather(flights.join("a", flight), flights.join("b", flight))
+    await asyncio.gather(flights.board("a", flight).landing(), flights.board("b", flight).landing())
 
     assert flight.begun == 2
 
@@ -60,15 +60,15 @@ async def test_a_flight_that_has_landed_is_not_joined_again() -> None:
     flights, flight = Flights[Entry](), Flight()
     flight.gate.set()
 
-    first = await flights.join("k", flight)
-    second = await flights.join("k", flight)
+    first = await flights.board("k", flight).landing()
+    second = await flights.board("k", flight).landing()
 
     assert (first.value, second.value) == (b"1", b"2")
 
 
 async def test_a_cancelled_first_caller_does_not_fail_the_others() -> None:
     flights, flight = Flights[Entry](), Flight()
-    first, second = (asyncio.create_task(flights.join("k", flight)) for _ in range(2))
+    first, second = (asyncio.create_task(flights.board("k", flight).landing()) for _ in range(2))
     await turn()
 
     first.cancel()
@@ -81,7 +81,7 @@ async def test_a_cancelled_first_caller_does_not_fail_the_others() -> None:
 
 async def test_the_last_to_leave_cancels_the_flight() -> None:
     flights, flight = Flights[Entry](), Flight()
-    joined = [asyncio.create_task(flights.join("k", flight)) for _ in range(2)]
+    joined = [asyncio.create_task(flights.board("k", flight).landing()) for _ in range(2)]
     await turn()
 
     cancelled = []
@@ -96,7 +96,7 @@ async def test_the_last_to_leave_cancels_the_flight() -> None:
 
 async def test_a_flight_that_was_left_is_not_joined() -> None:
     flights, flight = Flights[Entry](), Flight()
-    gone = asyncio.create_task(flights.join("k", flight))
+    gone = asyncio.create_task(flights.board("k", flight).landing())
     await turn()
     gone.cancel()
     with suppress(asyncio.CancelledError):
@@ -104,7 +104,7 @@ async def test_a_flight_that_was_left_is_not_joined() -> None:
 
     # The cancelled flight has not yet run to its end.
     flight.gate.set()
-    answer = await flights.join("k", flight)
+    answer = await flights.board("k", flight).landing()
     await turn()
 
     assert (answer.value, flight.begun, len(flights)) == (b"2", 2, 0)
@@ -116,12 +116,12 @@ async def test_an_error_reaches_every_passenger_and_is_not_kept() -> None:
     flight.gate.set()
 
     outcomes = await asyncio.gather(
-        *(flights.join("k", flight) for _ in range(3)), return_exceptions=True
+        *(flights.board("k", flight).landing() for _ in range(3)), return_exceptions=True
     )
     flight.error = None
 
     assert [type(outcome) for outcome in outcomes] == [Refused] * 3
-    assert (await flights.join("k", flight)).value == b"2"
+    assert (await flights.board("k", flight).landing()).value == b"2"
 
 
 async def test_an_error_that_nobody_waits_for_any_more_is_seen() -> None:
@@ -134,7 +134,7 @@ async def test_an_error_that_nobody_waits_for_any_more_is_seen() -> None:
     unseen: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
     flights: Flights[Entry] = Flights()
-    joined = asyncio.create_task(flights.join("k", fails_when_it_is_cancelled))
+    joined = asyncio.create_task(flights.board("k", fails_when_it_is_cancelled).landing())
     await turn()
 
     joined.cancel()
@@ -148,11 +148,11 @@ async def test_an_error_that_nobody_waits_for_any_more_is_seen() -> None:
 
 async def test_a_landing_leaves_a_newer_flight_alone() -> None:
     flights, old, new = Flights[Entry](), Flight(), Flight()
-    gone = asyncio.create_task(flights.join("k", old))
+    gone = asyncio.create_task(flights.board("k", old).landing())
     await turn()
     gone.cancel()
     await asyncio.sleep(0)
-    joined = asyncio.create_task(flights.join("k", new))
+    joined = asyncio.create_task(flights.board("k", new).landing())
     await turn()
 
     assert (old.cancelled, len(flights)) == (1, 1)

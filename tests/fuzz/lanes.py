@@ -140,7 +140,7 @@ async def _conversed(stack: Stack, text: bytes) -> list[Any]:
 async def _quiet(door: Door) -> list[bytes]:
     """Wait until nothing more happens on a connection; return what it has said since it was."""
     calm, before = 0, -1
-    while calm < CALM and not door.protocol.idle:
+    while calm < CALM and not door.idle:
         await asyncio.sleep(0)
         calm = calm + 1 if len(door.wire.sent) == before else 0
         before = len(door.wire.sent)

@@ -1,5 +1,6 @@
 """The express lane answers as the ordinary way does, byte for byte and count for count."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,7 @@ from verus_gateway.config import (
     ServerConfig,
 )
 from verus_gateway.errors import InvalidToken, Refused, RpcError
-from verus_gateway.plugin import FOREVER, PUBLIC, Daemon, Json, method
+from verus_gateway.plugin import FOREVER, PUBLIC, Constant, Daemon, DaemonError, Json, method
 from verus_gateway.web.answers import SMALL
 from verus_gateway.web.express import LANE, PROVED, open_lane
 from verus_gateway.web.heads import LONGEST, MOST, owed
@@ -51,6 +52,22 @@ BODIES: Final = [
     b"[" + CALL + b"," + CALL.replace(b":1,", b":2,") + b"]",
     b"[" + CALL + b',{"jsonrpc":"2.0","method":"getblockcount"},7]',
     b'[{"jsonrpc":"2.0","method":"getblockcount"}]',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.live"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.live","params":[],"x":{"id":2}}',
+    b'{"jsonrpc":"2.0","method":"acme.live"}',
+    b'{"id":"old","method":"acme.live","params":[]}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.live","params":["surplus"]}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.write"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.no"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.away"}',
+    b'{"jsonrpc":"2.0","method":"acme.away"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.constant"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.long"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.gives_up"}',
+    b'[{"jsonrpc":"2.0","id":1,"method":"acme.live"},' + CALL + b"]",
+    b'[{"jsonrpc":"2.0","id":1,"method":"acme.long"},' + CALL + b"]",
+    b'[{"jsonrpc":"2.0","id":1,"method":"acme.away"},{"id":2,"method":"acme.constant"},7]',
+    b'[{"jsonrpc":"2.0","method":"acme.live"},{"jsonrpc":"2.0","method":"acme.write"}]',
     b"[" + b",".join([CALL] * 6) + b"]",
     b"[]",
     b"[" + CALL,
@@ -58,6 +75,43 @@ BODIES: Final = [
     b"",
     b"\xff\xfe",
 ]
+
+
+async def live(_: Daemon) -> Json:
+    """Answer after a while."""
+    await asyncio.sleep(0.001)
+    return "live"
+
+
+async def long(_: Daemon) -> Json:
+    """Answer with more than fits into one write."""
+    return "x" * SMALL
+
+
+async def no(_: Daemon) -> Json:
+    """Say what verusd says of what it does not find."""
+    raise DaemonError("no such thing", code=-5)
+
+
+async def away(_: Daemon) -> Json:
+    """Be away."""
+    raise Refused("made up")
+
+
+async def gives_up(_: Daemon) -> Json:
+    """End as nobody should."""
+    raise asyncio.CancelledError
+
+
+ROWS: Final = (
+    method("acme.live", summary="x", scope=PUBLIC, retry=True, handler=live),
+    method("acme.write", summary="x", scope=PUBLIC, handler=live),
+    method("acme.long", summary="x", scope=PUBLIC, ttl=FOREVER, handler=long),
+    method("acme.no", summary="x", scope=PUBLIC, ttl=FOREVER, handler=no),
+    method("acme.away", summary="x", scope=PUBLIC, retry=True, handler=away),
+    method("acme.constant", summary="x", scope=PUBLIC, ttl=5, fallback=Constant([]), handler=away),
+    method("acme.gives_up", summary="x", scope=PUBLIC, ttl=5, handler=gives_up),
+)
 
 
 def post(body: bytes, *lines: str, path: str = "/", length: str = "") -> bytes:
@@ -156,6 +210,7 @@ async def doors(start: StartStack, tmp_path: Path) -> Doors:
             rates=SLOW,
             auth=AuthConfig(issuer=ISSUER, jwks_file=str(file), anonymous_scopes=("public",)),
             security=SecurityConfig(mode="development", cors_origins=("https://page.example",)),
+            offered=ROWS,
         )
         for open in (False, True)
     ]
@@ -165,8 +220,8 @@ async def doors(start: StartStack, tmp_path: Path) -> Doors:
 async def test_what_is_known_leaves_by_the_lane(doors: Doors) -> None:
     await doors.compare(*[GOOD] * 6)
 
-    assert doors.express.gateway.counts.express == 4
-    assert doors.ordinary.gateway.counts.express == 0
+    assert doors.express.gateway.counts.by_lane == 4
+    assert doors.ordinary.gateway.counts.by_lane == 0
 
 
 async def test_both_ways_say_and_count_the_same_of_every_request(doors: Doors) -> None:
@@ -174,7 +229,7 @@ async def test_both_ways_say_and_count_the_same_of_every_request(doors: Doors) -
         for _ in range(2):
             await doors.compare(request, request, request, request, GOOD)
 
-    assert doors.express.gateway.counts.express > len(CORPUS)
+    assert doors.express.gateway.counts.by_lane > len(CORPUS)
 
 
 async def test_a_request_may_be_split_anywhere(doors: Doors) -> None:
@@ -225,7 +280,7 @@ async def test_answers_keep_the_order_of_their_requests(doors: Doors) -> None:
 
 async def test_a_client_that_does_not_read_is_not_written_to_by_the_lane(doors: Doors) -> None:
     await doors.compare(*[GOOD] * 5)
-    counts, before = doors.express.gateway.counts, doors.express.gateway.counts.express
+    counts, before = doors.express.gateway.counts, doors.express.gateway.counts.by_lane
     door = Door(doors.express)
     await door.say(GOOD)
 
@@ -236,7 +291,7 @@ async def test_a_client_that_does_not_read_is_not_written_to_by_the_lane(doors: 
     await door.hang_up()
 
     assert said.count(b"HTTP/1.1 200 OK") == 3
-    assert counts.express - before == 2
+    assert counts.by_lane - before == 2
 
 
 async def test_a_connection_in_use_is_kept_and_an_idle_one_ends(start: StartStack) -> None:
@@ -255,7 +310,7 @@ async def test_a_connection_in_use_is_kept_and_an_idle_one_ends(start: StartStac
     used._next_keepalive_close_time = 0.0
     used._process_keepalive()
 
-    assert stack.gateway.counts.express == 4
+    assert stack.gateway.counts.by_lane == 4
     assert kept >= ends
     assert open_still
     assert door.wire.closed
@@ -270,7 +325,7 @@ async def test_without_keepalive_there_is_no_lane(start: StartStack) -> None:
     for _ in range(5):
         await door.say(GOOD)
 
-    assert stack.gateway.counts.express == 0
+    assert stack.gateway.counts.by_lane == 0
 
 
 def test_another_release_of_aiohttp_closes_the_lane(caplog: pytest.LogCaptureFixture) -> None:
@@ -323,7 +378,7 @@ def test_what_is_still_owed_is_told_of_plain_requests_only(data: bytes, left: in
     assert owed(data) == left
 
 
-async def test_a_batch_of_known_calls_leaves_by_the_lane_and_any_other_does_not(
+async def test_a_batch_leaves_by_the_lane_whether_its_calls_are_known_or_not(
     doors: Doors,
 ) -> None:
     pair = b"[" + CALL + b"," + CALL.replace(b":1,", b":2,") + b"]"
@@ -331,7 +386,7 @@ async def test_a_batch_of_known_calls_leaves_by_the_lane_and_any_other_does_not(
     token = f"Authorization: {bearer(KEY, time.time(), scope='public')}"
 
     await doors.compare(*[post(pair, JSON)] * 5)
-    before = doors.express.gateway.counts.express
+    before = doors.express.gateway.counts.by_lane
     await doors.compare(post(pair[:-1] + b"}", JSON), post(unknown, JSON), post(pair, JSON))
     await doors.compare(*[post(pair, JSON, token)] * 4)
     for stack in (doors.ordinary, doors.express):
@@ -340,22 +395,17 @@ async def test_a_batch_of_known_calls_leaves_by_the_lane_and_any_other_does_not(
     await doors.compare(*[post(pair, JSON, token)] * 2)
 
     assert before == 3
-    assert doors.express.gateway.counts.express == before + 1 + 2 + 1
+    assert doors.express.gateway.counts.by_lane == before + 2 + 2 + 1
 
 
-async def test_an_answer_too_large_for_one_write_goes_the_ordinary_way(start: StartStack) -> None:
-    async def long(_: Daemon) -> Json:
-        return "x" * SMALL
-
-    row = method("acme.long", summary="x", scope=PUBLIC, ttl=FOREVER, handler=long)
-    stack = await start(offered=(row,))
-    door = Door(stack)
+async def test_an_answer_too_large_for_one_write_leaves_by_the_lane_in_pieces(
+    doors: Doors,
+) -> None:
     request = post(b'{"jsonrpc":"2.0","id":1,"method":"acme.long"}', JSON)
 
-    said = await door.say(*[request] * 4)
+    await doors.compare(*[request] * 4)
 
-    assert said.count(b"x" * SMALL) == 4
-    assert stack.gateway.counts.express == 0
+    assert doors.express.gateway.counts.by_lane == 2
 
 
 async def test_long_answers_leave_by_the_lane_alone_and_in_batches(start: StartStack) -> None:
@@ -371,13 +421,14 @@ async def test_long_answers_leave_by_the_lane_alone_and_in_batches(start: StartS
     call = b'{"jsonrpc":"2.0","id":1,"method":"acme.long"}'
 
     await doors.compare(*[post(call, JSON)] * 6)
-    single = doors.express.gateway.counts.express
+    single = doors.express.gateway.counts.by_lane
     await doors.compare(*[post(b"[" + call + b"," + CALL + b"]", JSON)] * 6)
-    batch = doors.express.gateway.counts.express - single
+    batch = doors.express.gateway.counts.by_lane - single
     await doors.compare(*[post(b"[" + b",".join([call] * 4) + b"]", JSON)] * 6)
 
     assert (single, batch) == (4, 4)
     assert doors.express.gateway.counts.express == single + batch
+    assert doors.express.gateway.counts.express_others == 4
 
 
 async def test_a_request_is_known_as_a_whole_until_its_answer_changes(doors: Doors) -> None:
@@ -394,11 +445,11 @@ async def test_a_request_is_known_as_a_whole_until_its_answer_changes(doors: Doo
             stack.gateway.chain.tip.generation == stack.simulator.chain.tip.hash for stack in stacks
         )
     )
-    before = doors.express.gateway.counts.express
+    before = doors.express.gateway.counts.by_lane
     for request in (GOOD, other, pair):
         await doors.compare(*[request] * 4)
 
-    assert doors.express.gateway.counts.express > before + 6
+    assert doors.express.gateway.counts.by_lane > before + 6
 
 
 async def test_without_limits_the_lane_says_nothing_of_them(start: StartStack) -> None:
@@ -411,7 +462,7 @@ async def test_without_limits_the_lane_says_nothing_of_them(start: StartStack) -
 
     await doors.compare(*[GOOD] * 6)
 
-    assert doors.express.gateway.counts.express == 4
+    assert doors.express.gateway.counts.by_lane == 4
 
 
 def test_requests_are_remembered_from_their_second_time_on_within_their_room() -> None:
@@ -446,7 +497,7 @@ async def test_a_token_that_was_seen_is_known_in_the_lane_and_forgotten_in_both(
     weak = post(BODIES[5], JSON, f"Authorization: {bearer(KEY, time.time(), scope='public')}")
 
     await doors.compare(*[request] * 6)
-    before = doors.express.gateway.counts.express
+    before = doors.express.gateway.counts.by_lane
     await doors.compare(*[weak] * 6)
     for stack in (doors.ordinary, doors.express):
         tokens: Any = stack.gateway.access.tokens
@@ -454,7 +505,7 @@ async def test_a_token_that_was_seen_is_known_in_the_lane_and_forgotten_in_both(
     await doors.compare(*[request] * 3)
 
     assert before == 4
-    assert doors.express.gateway.counts.express == before + 2
+    assert doors.express.gateway.counts.by_lane == before + 4 + 2
 
 
 class Unknown:
@@ -473,14 +524,14 @@ class Unknown:
 async def test_which_credentials_are_taken_may_change_for_known_heads(doors: Doors) -> None:
     request = post(CALL, JSON, "X-App-ID: shop")
     await doors.compare(*[request] * 5)
-    before = doors.express.gateway.counts.express
+    before = doors.express.gateway.counts.by_lane
 
     for stack in (doors.ordinary, doors.express):
         stack.gateway.authenticator.adopt(stack.gateway.authenticator.stranger, [Unknown()])
     await doors.compare(*[request] * 2)
 
     assert doors.express.gateway.counts.responses[401] == 2
-    assert doors.express.gateway.counts.express == before
+    assert doors.express.gateway.counts.by_lane == before
 
 
 async def test_who_is_over_the_limit_is_refused_by_both(start: StartStack) -> None:
@@ -509,12 +560,12 @@ async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
     tips = [stack.gateway.chain.tip for stack in (doors.ordinary, doors.express)]
     await until(lambda: all(tip.away and tip.generation is None for tip in tips))
 
-    before = doors.express.gateway.counts.express
+    before = doors.express.gateway.counts.by_lane
 
     await doors.compare(*[GOOD] * 3)
 
     assert doors.express.gateway.counts.responses[200] == 8
-    assert doors.express.gateway.counts.express == before + 3
+    assert doors.express.gateway.counts.by_lane == before + 3
 
 
 async def test_a_draining_gateway_closes_by_both(doors: Doors) -> None:

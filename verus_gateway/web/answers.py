@@ -6,10 +6,12 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from verus_gateway import rpc
-from verus_gateway.errors import InternalError, RpcError
+from verus_gateway.errors import InternalError, RateLimited, RpcError, Shed
 from verus_gateway.pipeline import Answer
-from verus_gateway.web.calls import Outcome
+from verus_gateway.web.calls import Looked, Outcome
 from verus_gateway.web.parts import Parts
+from verus_gateway.web.quotas import tell
+from verus_gateway.web.refusal import refusal
 
 SMALL: Final = 65_536
 """Bytes of a result up to which head, result and tail are joined into one write."""
@@ -66,6 +68,35 @@ def marked(outcomes: Iterable[Outcome]) -> dict[str, str]:
     worst = "default" if any(each.source == "default" for each in degraded) else "stale"
     ages = [each.age for each in degraded if each.age is not None]
     return {"X-Verus-Degraded": worst, hdrs.AGE: str(int(max(ages, default=0.0)))}
+
+
+def told(looked: Looked, outcomes: Sequence[Outcome], most: int) -> web.Response:
+    """Return the response to a request.
+
+    Args:
+        looked: The request.
+        outcomes: What came of each of its calls.
+        most: Bytes of all results of a batch.
+    """
+    visit, message = looked.visit, looked.message
+    if isinstance(message, list):
+        parts, headers = joined(message, outcomes, most), marked(outcomes)
+        tell(headers, visit.limiter, visit.caller, visit.address)
+        return response(parts, headers) if parts else web.Response(status=204, headers=headers)
+    (outcome,) = outcomes
+    if isinstance(message, rpc.Call) and message.notification:
+        made = web.Response(status=204)
+    elif isinstance(outcome, RpcError):
+        made = refusal(outcome, message.id, v2=message.v2)
+    else:
+        made = response(rendered(message, outcome), described(outcome))
+    tell(made.headers, visit.limiter, visit.caller, visit.address, pause(outcome))
+    return made
+
+
+def pause(outcome: Outcome) -> float:
+    """Return the seconds after which a refused call may come again."""
+    return outcome.retry_after if isinstance(outcome, RateLimited | Shed) else 0.0
 
 
 def response(parts: tuple[bytes, ...], headers: dict[str, str]) -> web.Response:

@@ -139,7 +139,7 @@ async def fetch(visit: Visit, waiting: Sequence[Waiting]) -> list[Outcome]:
             workers = (_work(visit, turns, outcomes, places) for _ in range(places))
             await asyncio.gather(*workers)
     except (RateLimited, Shed) as error:
-        return [_turned_away(visit, each, error) for each in waiting]
+        return [turned_away(visit, each, error) for each in waiting]
     return [outcomes[number] for number in range(len(waiting))]
 
 
@@ -149,7 +149,17 @@ async def fetch_one(visit: Visit, waiting: Waiting) -> Outcome:
         with visit.limiter.inside_for(visit.caller, visit.address):
             return await _fetched(visit, waiting, waiting.miss)
     except (RateLimited, Shed) as error:
-        return _turned_away(visit, waiting, error)
+        return turned_away(visit, waiting, error)
+
+
+async def fetch_all(looked: Looked) -> list[Outcome]:
+    """Answer what waits of a request; return what came of each of its calls."""
+    visit, waiting = looked.visit, [each for each in looked.outcomes if isinstance(each, Waiting)]
+    if not isinstance(looked.message, list):
+        fetched = iter([await fetch_one(visit, each) for each in waiting])
+    else:
+        fetched = iter(await fetch(visit, waiting) if waiting else ())
+    return [next(fetched) if isinstance(each, Waiting) else each for each in looked.outcomes]
 
 
 async def _work(
@@ -170,23 +180,31 @@ async def _fetched(visit: Visit, waiting: Waiting, miss: Miss | None) -> Outcome
     return outcome
 
 
-def _turned_away(visit: Visit, waiting: Waiting, error: RpcError) -> RpcError:
+def turned_away(visit: Visit, waiting: Waiting, error: RpcError) -> RpcError:
+    """Count a call that had no place to wait in; return what it is told."""
     if waiting.span is not None:
         waiting.span.end(error)
     return _failed(visit, waiting.call, error, visit.began)
 
 
 async def _asked(visit: Visit, call: rpc.Call, miss: Miss | None) -> Outcome:
-    pipeline, counts = visit.served.pipeline, visit.served.counts
+    pipeline = visit.served.pipeline
     try:
         if miss is None:
             answer = await pipeline.answer(call, visit.caller)
         else:
             answer = await pipeline.fetch(miss)
     except RpcError as error:
-        return _failed(visit, call, error, visit.began)
-    counts.call(call.method, answer.source, perf_counter() - visit.began)
-    return answer
+        return ended(visit, call, error)
+    return ended(visit, call, answer)
+
+
+def ended(visit: Visit, call: rpc.Call, outcome: Outcome) -> Outcome:
+    """Count a call that waited, and return how it ended."""
+    if isinstance(outcome, RpcError):
+        return _failed(visit, call, outcome, visit.began)
+    visit.served.counts.call(call.method, outcome.source, perf_counter() - visit.began)
+    return outcome
 
 
 def _refused(visit: Visit, member: rpc.Refusal) -> RpcError:

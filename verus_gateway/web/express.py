@@ -3,13 +3,12 @@
 aiohttp's way from the bytes of a request to its handler and back costs several times what
 an answer from memory does. So a connection shows what arrives to the `Lane` first. It
 acts when the segment is exactly one request whose head was taken the ordinary way before,
-byte for byte, when the connection has nothing else under way, and when every call in the
-body can be answered without waiting. All else goes the ordinary way, with the same bytes.
+byte for byte, and when the connection has nothing else under way. All else goes the ordinary
+way, with the same bytes.
 
 It is a second door to the same rooms: who calls, what they may, what it costs them, what is
-counted and what the headers say are decided by the functions that the ordinary way uses. A
-call that was looked at here, and has to wait for verusd, is handed over as it stands:
-charged once, read once.
+counted and what the headers say are decided by the functions that the ordinary way uses.
+Calls that have to wait for verusd do so in `waits`.
 
 There are three speeds. A request that came before, byte for byte, is known as a whole. One
 whose calls came before, with other ids, costs their reading on top. Any other is looked at
@@ -18,6 +17,7 @@ as the ordinary way does it.
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic, perf_counter, time
 from typing import Final, Protocol
 
@@ -27,6 +27,7 @@ from aiohttp.helpers import rfc822_formatted_time
 
 from verus_gateway.errors import RpcError
 from verus_gateway.pipeline import Answer
+from verus_gateway.rpc import Call
 from verus_gateway.web.answers import SMALL, described, joined, marked, rendered, response
 from verus_gateway.web.calls import Looked, Visit, Waiting, look, look_at
 from verus_gateway.web.cors import allow
@@ -43,6 +44,7 @@ from verus_gateway.web.keys import (
 from verus_gateway.web.middleware import ID_LINE, dressed, numbers
 from verus_gateway.web.quotas import lines
 from verus_gateway.web.repeats import Kind, Repeat, Repeats, read
+from verus_gateway.web.waits import Busy, Waits
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ PROVED: Final = frozenset({"3.14.5"})
 _VARYING: Final = {"X-Request-ID", "X-Verus-Degraded", hdrs.AGE}
 
 
-class Line(Protocol):
+class Line(Busy, Protocol):
     """A connection, as the lane sees it."""
 
     peer: str
@@ -61,16 +63,10 @@ class Line(Protocol):
     """What that address counts as where no proxy says otherwise."""
     head: bytes
     """The head of the request that goes the ordinary way now, where it may be learned."""
-    looked: Looked | None
-    """What was decided of it already."""
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way on it, and the client reads what it is sent."""
-        ...
-
-    def answer(self, data: bytes, now: float) -> None:
-        """Send a whole response; *now* is the time, monotonic."""
         ...
 
 
@@ -97,13 +93,14 @@ class Lane:
         self._bucket = self._limiter.bucket
         self._date = self._dated = b""
         self._date_until = 0.0
+        self._waits = Waits(app)
         app[AUTHENTICATOR].on_change(self._forget)  # heads know who is recognised how
 
     def __repr__(self) -> str:
         return f"<Lane with {len(self._heads)} heads>"
 
     def take(self, line: Line, data: bytes) -> bool:
-        """Answer the request in *data* if that can be done now; tell whether."""
+        """See to it that the request in *data* is answered, if it is one for the lane; tell whether."""
         repeat = self._known(data)
         if repeat is not None and line.idle and self._repeat(line, repeat):
             return True
@@ -154,22 +151,24 @@ class Lane:
         return True
 
     def _look(self, line: Line, head: Head, body: bytes) -> bool:
-        """Look at a request as the ordinary way does, and answer it if nothing has to wait."""
+        """Look at a request as the ordinary way does, and answer it, at once if nothing has to wait."""
         if body[:1] == b"[":
             return self._look_at_batch(line, head, body)
         began = perf_counter()
-        call = head.served.forms.find(body)
-        visit = None if call is None else self._visit(line, head, began)
-        if call is None or visit is None:
+        try:
+            call = head.served.forms.decode(body)
+        except RpcError:
+            return False
+        visit = self._visit(line, head, began)
+        if visit is None or isinstance(call, list):
             return False
         outcome = look(visit, call)
-        if isinstance(outcome, Answer):
+        if isinstance(outcome, Answer) and not (isinstance(call, Call) and call.notification):
             marks = marked((outcome,)) if outcome.degraded else {}
             parts = rendered(call, outcome)
             if self._send(line, head, visit, parts, kind=outcome.source, marks=marks):
                 return True
-        line.looked = Looked(visit, call, [outcome])
-        return False
+        return self._hand_on(line, head, Looked(visit, call, [outcome]))
 
     def _look_at_batch(self, line: Line, head: Head, body: bytes) -> bool:
         began = perf_counter()
@@ -187,8 +186,12 @@ class Lane:
             parts = joined(members, outcomes, self._limits.batch_results)
             if self._send(line, head, visit, parts, marks=marked(outcomes)):
                 return True
-        line.looked = looked
-        return False
+        return self._hand_on(line, head, looked)
+
+    def _hand_on(self, line: Line, head: Head, looked: Looked) -> bool:
+        send = partial(self._send, line, head, looked.visit)
+        self._waits.take(line, head.headers, looked, send)
+        return True
 
     def _visit(self, line: Line, head: Head, began: float) -> Visit | None:
         caller = head.recall()

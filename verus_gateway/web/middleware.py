@@ -60,9 +60,8 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = refusal(_translated(http), status=http.status, headers=allowed)
     except RpcError as error:
         response = refusal(error)
-    except Exception:
-        log.exception("request failed", extra={"request_id": id})
-        response = refusal(InternalError("internal error", data={"incident": id}), status=500)
+    except Exception as error:  # noqa: BLE001  it is logged
+        response = broken(error, id)
     finally:
         counts.in_flight -= 1
     allow(request.path, request.headers, response, request.app[LIMITS].origins)
@@ -71,6 +70,12 @@ async def frame(request: web.Request, handler: Handler) -> web.StreamResponse:
         response.force_close()
     counts.answered[response.status] += 1
     return response
+
+
+def broken(error: Exception, id: str) -> web.Response:
+    """Log what nobody foresaw; the client of request *id* learns no more than that."""
+    log.error("request failed", exc_info=error, extra={"request_id": id})
+    return refusal(InternalError("internal error", data={"incident": id}), status=500)
 
 
 def dressed(response: web.StreamResponse, id: str = "") -> web.StreamResponse:

@@ -17,6 +17,11 @@ class Parts(Payload):
         super().__init__(parts, content_type="application/json")
         self._size = sum(map(len, parts))
 
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """What is written, in order."""
+        return self._value
+
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return the whole as text; aiohttp asks for it in error messages only."""
         return b"".join(self._value).decode(encoding, errors)

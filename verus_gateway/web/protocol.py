@@ -10,6 +10,7 @@ off here.
 import asyncio
 import socket
 from collections import Counter as Tally
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
@@ -20,7 +21,6 @@ from aiohttp.web_protocol import RequestHandler
 from verus_gateway import rpc
 from verus_gateway.address import Addresses
 from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
-from verus_gateway.web.calls import Looked
 from verus_gateway.web.express import LANE, Lane, Line
 from verus_gateway.web.heads import owed
 from verus_gateway.web.keys import ADDRESSES, COUNTS
@@ -29,6 +29,8 @@ from verus_gateway.web.refusal import refusal
 
 LINGER: Final = 0.5
 """Seconds for which a server that ends still hears those who have just connected."""
+HELD: Final = 65_536
+"""Bytes that may arrive while a request of the lane waits before reading stops until it is answered."""
 
 
 class Manners(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,16 +56,8 @@ class Protocol(RequestHandler):
     """
 
     __slots__ = (
-        "_heard",
-        "_owed",
-        "_patience",
-        "_server",
-        "_stream",
-        "_take",
-        "group",
-        "head",
-        "looked",
-        "peer",
+        *("_full", "_heard", "_held", "_held_size", "_leave", "_owed", "_patience", "_server"),
+        *("_stream", "_take", "_taking_up", "_unused", "group", "head", "peer"),
     )
 
     def __init__(self, server: "Server", **options: Any) -> None:
@@ -75,12 +69,15 @@ class Protocol(RequestHandler):
         self._owed = -1 if lane is None else 0
         self._heard = True
         self.head = b""
-        self.looked: Looked | None = None
         self.peer = self.group = ""
+        self._leave: Callable[[], None] | None = None
+        self._held: deque[bytes] = deque()
+        self._held_size = 0
+        self._full = self._taking_up = False
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way here, and the client reads what it is sent."""
+        """Whether nothing of aiohttp's is under way, and the client reads what it is sent."""
         waiter = self._waiter
         return (
             waiter is not None
@@ -103,12 +100,17 @@ class Protocol(RequestHandler):
         self.group = self._server.group(self.peer)
         # Our own: aiohttp lets go of it when it closes, also where the client reads nothing more.
         self._stream = cast(asyncio.Transport, transport)
+        self._unused = self._next_keepalive_close_time
         self._give("head", self._server.manners.head, self._no_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
         for timer in self._patience.values():
             timer.cancel()
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
+        self._held.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -125,12 +127,59 @@ class Protocol(RequestHandler):
             self._owed = owed(data)
         elif owed_now > 0:
             self._owed = max(owed_now - len(data), -1)
+        elif self._leave is not None:
+            self._hold(data)
+            return
         super().data_received(data)
 
     def answer(self, data: bytes, now: float) -> None:
         """Send a whole response, and count the connection as used *now*, monotonic as the loop is."""
         self._stream.write(data)
         self._next_keepalive_close_time = now + self._keepalive_timeout
+
+    def begin(self, leave: Callable[[], None]) -> None:
+        """Be busy with a request of the lane, also to aiohttp when it shuts down."""
+        self._leave = leave
+        self._owed = -1
+        self._request_in_progress = True
+        self._request_count += 1
+
+    def end(self, *, close: bool) -> None:
+        """Be busy no longer: take up what arrived meanwhile, or end the connection."""
+        self._leave = None
+        self._owed = 0
+        self._request_in_progress = False
+        if self._handler_waiter is not None:
+            self._handler_waiter.set_result(None)
+        if close or self._close or self._force_close:
+            self.force_close()
+        elif not self._taking_up:
+            self._take_up()
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what arrives while a request is under way, and read no more once that is much."""
+        self._held.append(data)
+        self._held_size += len(data)
+        if self._held_size > HELD and not self._full:
+            self._full = True
+            self._pause_transport_reading()
+
+    def _take_up(self) -> None:
+        self._taking_up = True
+        while self._held and self._leave is None:
+            data = self._held.popleft()
+            self._held_size -= len(data)
+            self.data_received(data)
+        self._taking_up = False
+        if self._full and not self._held:
+            self._full = False
+            if not (self._reading_paused or self._buffer_paused):
+                self._resume_transport_reading()
+
+    def _process_keepalive(self) -> None:
+        if self._leave is not None:  # it is not idle
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
 
     def pause_writing(self) -> None:
         """Give a client that does not read its time."""
@@ -148,7 +197,7 @@ class Protocol(RequestHandler):
         self._patience[reason] = self._loop.call_later(seconds, then)
 
     def _no_head(self) -> None:
-        if self._request_count == 0:
+        if self._request_count == 0 and self._next_keepalive_close_time == self._unused:
             self._cut("head")
 
     def _cut(self, reason: str) -> None:

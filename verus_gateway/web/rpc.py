@@ -12,23 +12,13 @@ from verus_gateway.errors import (
     BodyTimeout,
     BodyTooLarge,
     NoSuchPath,
-    RateLimited,
     RpcError,
-    Shed,
     WrongMediaType,
 )
-from verus_gateway.pipeline import UNKNOWN, Answer
-from verus_gateway.web.answers import described, joined, marked, rendered, response
+from verus_gateway.pipeline import UNKNOWN
+from verus_gateway.web.answers import pause, told
 from verus_gateway.web.callers import address_of, caller_of, sender_of, turned_away
-from verus_gateway.web.calls import (
-    UNTRACED,
-    Looked,
-    Visit,
-    Waiting,
-    fetch,
-    fetch_one,
-    look_at,
-)
+from verus_gateway.web.calls import UNTRACED, Visit, fetch_all, look_at
 from verus_gateway.web.express import LANE
 from verus_gateway.web.keys import CHAINS, COUNTS, LIMITER, LIMITS, Limits
 from verus_gateway.web.protocol import line_of
@@ -47,10 +37,6 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     served = request.app[CHAINS].get(request.match_info.get("chain", ""))
     if served is None:
         raise NoSuchPath("no chain has this name")
-    line = line_of(request)
-    if line is not None and line.looked is not None:
-        looked, line.looked = line.looked, None
-        return await _answered(looked, request.app[LIMITS])
     began, limits = perf_counter(), request.app[LIMITS]
     address = address_of(request).group
     message: Message | None = None
@@ -62,7 +48,7 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     except RpcError as error:
         served.counts.error(UNKNOWN, error)
         return _turned_away(request, address, message, error)
-    lane = request.app.get(LANE)
+    lane, line = request.app.get(LANE), line_of(request)
     if lane is not None and line is not None:
         lane.learn(line, request)
     trace = None if served.trace is None else served.trace(request.headers)
@@ -70,7 +56,8 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     if isinstance(message, list):
         request.app[COUNTS].batches += 1
     with trace or UNTRACED:
-        return await _answered(look_at(visit, message), limits)
+        looked = look_at(visit, message)
+        return told(looked, await fetch_all(looked), limits.batch_results)
 
 
 def _turned_away(
@@ -89,7 +76,7 @@ def _turned_away(
     if not request.content.is_eof():
         response.force_close()  # the rest of the body is not worth reading
     limiter, sender = request.app[LIMITER], sender_of(request)
-    tell(response.headers, limiter, sender, address, _pause(error))
+    tell(response.headers, limiter, sender, address, pause(error))
     return response
 
 
@@ -118,39 +105,3 @@ async def _body(request: web.Request, limits: Limits, address: str) -> bytes:
                 return await request.read()
     except TimeoutError:
         raise BodyTimeout(f"the body did not arrive within {limits.body_seconds:g} s") from None
-
-
-async def _answered(looked: Looked, limits: Limits) -> web.Response:
-    if isinstance(looked.message, list):
-        return await _batch(looked, looked.message, limits)
-    return await _single(looked, looked.message)
-
-
-async def _single(looked: Looked, call: rpc.Member) -> web.Response:
-    visit, (outcome,) = looked.visit, looked.outcomes
-    if isinstance(outcome, Waiting):
-        outcome = await fetch_one(visit, outcome)
-    if isinstance(call, rpc.Call) and call.notification:
-        made = web.Response(status=204)
-    elif isinstance(outcome, RpcError):
-        made = refusal(outcome, call.id, v2=call.v2)
-    else:
-        made = response(rendered(call, outcome), described(outcome))
-    tell(made.headers, visit.limiter, visit.caller, visit.address, _pause(outcome))
-    return made
-
-
-async def _batch(looked: Looked, members: list[rpc.Member], limits: Limits) -> web.Response:
-    visit = looked.visit
-    waiting = [each for each in looked.outcomes if isinstance(each, Waiting)]
-    fetched = iter(await fetch(visit, waiting) if waiting else ())
-    outcomes = [next(fetched) if isinstance(each, Waiting) else each for each in looked.outcomes]
-    parts = joined(members, outcomes, limits.batch_results)
-    headers = marked(outcomes)
-    tell(headers, visit.limiter, visit.caller, visit.address)
-    return response(parts, headers) if parts else web.Response(status=204, headers=headers)
-
-
-def _pause(outcome: Answer | RpcError) -> float:
-    """Return the seconds after which a refused call may come again."""
-    return outcome.retry_after if isinstance(outcome, RateLimited | Shed) else 0.0

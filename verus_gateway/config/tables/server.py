@@ -24,7 +24,10 @@ class ServerConfig(Struct, frozen=True, kw_only=True):
         int, Meta(ge=1024, description="bytes of all results of one batch")
     ] = 33_554_432
     express_lane: Annotated[
-        bool, Meta(description="whether answers in memory leave without aiohttp's handler tasks")
+        bool,
+        Meta(
+            description="whether requests with a known head are answered without aiohttp's handlers"
+        ),
     ] = True
     body_timeout: Annotated[
         float, Meta(gt=0, description="seconds for a request body to arrive")
