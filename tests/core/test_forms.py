@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from verus_gateway import rpc
 from verus_gateway.auth import Caller
-from verus_gateway.errors import RpcError, ScopeMissing
-from verus_gateway.forms import LONGEST, MOST, Forms
+from verus_gateway.errors import InvalidRequest, RpcError, ScopeMissing
+from verus_gateway.forms import LONGEST, MOST, Form, Forms
 from verus_gateway.pipeline import Answer, Miss
 from verus_gateway.plugin import Json
 from verus_gateway.rpc import Call
@@ -115,14 +115,51 @@ def test_what_was_no_call_is_not_tried_again() -> None:
     assert [form.plain for form in forms._forms.values()] == [False]
 
 
-def test_forms_are_bounded_in_number_and_length() -> None:
+def test_forms_are_bounded_in_number_and_the_oldest_goes_first() -> None:
     forms = Forms()
 
     for number in range(MOST + 10):
         forms.find(b'{"id":1,"method":"a%d"}' % number)
-    forms.find(b'{"id":1,"method":"%b"}' % (b"x" * LONGEST))
+    kept = [forms.find(b'{"id":1,"method":"a%d"}' % number) is not None for number in (10, 2057)]
 
-    assert len(forms) == MOST
+    assert len(forms) == MOST == 2_048
+    assert kept == [True, True]
+    assert forms.find(b'{"id":1,"method":"a9"}') is None
+
+
+@pytest.mark.parametrize(("length", "kept"), [(512, 1), (513, 0)])
+def test_a_form_is_as_long_as_it_may_be_and_no_longer(length: int, kept: int) -> None:
+    forms, around = Forms(), len(b'{\0,"method":""}')
+
+    forms.find(b'{"id":12345,"method":"%b"}' % (b"x" * (length - around)))
+
+    assert LONGEST == 512
+    assert len(forms) == kept
+
+
+def test_a_batch_has_a_hundred_calls_unless_said_otherwise() -> None:
+    batch = [b"[" + b",".join([CALL % b"1"] * calls) + b"]" for calls in (100, 101)]
+
+    assert isinstance(Forms().decode(batch[0]), list)
+    with pytest.raises(InvalidRequest, match="at most 100 calls"):
+        Forms().decode(batch[1])
+
+
+@pytest.mark.parametrize("v2", [True, False])
+def test_what_was_made_of_a_form_is_known_by_its_bytes(v2: bool) -> None:
+    forms, body = Forms(), CALL if v2 else CALL.replace(b"2.0", b"1.0")
+    known = [forms.known(body % b"1")]
+    for id in (b"1", b"2"):
+        forms.find(body % id)
+        known.append(forms.known(body % id))
+    [form] = forms._forms.values()
+    form.made = "made"
+
+    assert known == [None, None, None]
+    assert forms.known(body % b'"x"') == (form, b'"x"')
+    assert forms.known(body.replace(b"getinfo", b"stop") % b"1") is None
+    assert forms.known(b'{"method":"getinfo"}') is None
+    assert (form.v2, Form().v2) == (v2, False)
 
 
 async def test_a_known_call_is_answered_as_the_first_one() -> None:

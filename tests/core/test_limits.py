@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 from typing import Any
 
@@ -40,10 +41,10 @@ def limiter(clock: FakeClock) -> Limiter:
 
 def spend(limiter: Limiter, caller: Caller, address: str = HOME, cost: int = 1) -> int:
     """Return how many calls pass before the first is refused."""
-    passed = 0
-    while not limiter.take(caller, address, cost):
-        passed += 1
-    return passed
+    for passed in range(1_000):
+        if limiter.take(caller, address, cost):
+            return passed
+    raise AssertionError("nothing was refused")
 
 
 # ---------------------------------------------------------------- rates
@@ -173,6 +174,53 @@ def test_no_more_passes_in_any_time_than_burst_and_rate_allow(
             spent += cost
 
 
+def stands(bucket: Bucket) -> tuple[float, float, float]:
+    return bucket.full_at, bucket.spent, bucket.last
+
+
+def test_a_bucket_tells_what_it_was_charged_last_where_it_was_full_before() -> None:
+    bucket, told = Bucket(allowance("x", rate=2.0, burst=5.0)), []
+    for cost, now in ((2, 10.0), (3, 10.0), (1, 10.0), (1, 12.5), (9, 12.5)):
+        wait = bucket.charge(cost, now)
+        told.append((wait, *stands(bucket)))
+
+    assert told == [
+        (0.0, 11.0, 2.0, 2),
+        (0.0, 12.5, 5.0, 0),
+        (0.5, 12.5, 5.0, 0),
+        (0.0, 13.0, 6.0, 1),
+        (0.5, 13.0, 6.0, 0),
+    ]
+
+
+def test_who_is_deep_in_debt_early_on_is_told_how_long_that_lasts() -> None:
+    bucket = Bucket(allowance("x", rate=2.0, burst=5.0))
+    bucket.charge(9, 1.0)
+
+    assert bucket.charge(9, 1.0) == 4.5
+    assert bucket.left(1.0) == (0.0, 4.5)
+    assert bucket.left(4.5) == (3.0, 1.0)
+    assert bucket.left(9.0) == (5.0, 0.0)
+
+
+def test_calls_are_charged_together_where_each_could_be_charged_after_the_others() -> None:
+    bucket, told = Bucket(allowance("x", rate=2.0, burst=5.0)), []
+    assert stands(bucket) == (-math.inf, 0.0, 0)
+    for cost, now in ((6, 10.0), (5, 10.0), (1, 10.0), (1, 11.0), (6, 13.0), (2, 13.0), (3, 13.0)):
+        charged = bucket.charge_together(cost, now)
+        told.append((charged, *stands(bucket)))
+
+    assert told == [
+        (False, -math.inf, 0.0, 0),
+        (True, 12.5, 5.0, 5),
+        (False, 12.5, 5.0, 5),
+        (True, 13.0, 6.0, 0),
+        (False, 13.0, 6.0, 0),
+        (True, 14.0, 8.0, 2),
+        (True, 15.5, 11.0, 0),
+    ]
+
+
 # ---------------------------------------------------------------- calls at once
 
 
@@ -189,6 +237,11 @@ def test_a_caller_has_so_many_calls_at_once_and_no_more(limiter: Limiter) -> Non
     with limiter.inside_for(STRANGER, HOME, 5) as places:
         assert places == 2
     assert limiter.inside == 0
+
+
+def test_a_caller_is_given_the_places_that_are_left_of_its_own(limiter: Limiter) -> None:
+    with limiter.inside_for(ALICE, HOME, 3), limiter.inside_for(ALICE, HOME, 8) as places:
+        assert (places, limiter.inside) == (5, 8)
 
 
 def test_strangers_leave_the_reserved_places_to_named_callers(limiter: Limiter) -> None:
@@ -294,6 +347,16 @@ def test_addresses_by_the_million_are_not_remembered_and_push_nobody_out(
     assert limiter.take(ALICE, HOME) > 0
 
 
+def test_callers_of_both_kinds_that_are_dropped_are_counted(clock: FakeClock) -> None:
+    limiter = Limiter(CLASSES, most=10, remembered=2, clock=clock)
+
+    for number in range(9):
+        limiter.take(STRANGER, f"address {number}")
+        limiter.take(Caller(f"{number}", frozenset(), "gold"), HOME)
+
+    assert limiter.dropped == 14
+
+
 def test_a_stranger_who_keeps_calling_is_not_forgotten_among_others(clock: FakeClock) -> None:
     limiter = Limiter(CLASSES, most=10, remembered=100, clock=clock)
     spend(limiter, STRANGER, HOME)
@@ -379,6 +442,15 @@ def test_instances_share_an_allowance(limiter: Limiter, clock: FakeClock) -> Non
     assert (first, spend(limiter, ALICE)) == (10, 5)
 
 
+def test_instances_share_an_odd_allowance_exactly(limiter: Limiter) -> None:
+    limiter.split(2)
+
+    quota = limiter.quota(STRANGER, HOME)
+
+    assert quota is not None
+    assert (quota.burst, quota.window) == (2.5, 5.0)
+
+
 def test_a_caller_goes_on_when_instances_come_and_go(limiter: Limiter, clock: FakeClock) -> None:
     spend(limiter, ALICE)
 
@@ -393,8 +465,7 @@ def test_a_caller_goes_on_when_instances_come_and_go(limiter: Limiter, clock: Fa
 
 def test_classes_that_change_count_for_buckets_in_use_and_stay_shared(limiter: Limiter) -> None:
     limiter.split(2)
-    while limiter.take(STRANGER, HOME) == 0.0:
-        pass
+    spend(limiter, STRANGER)
 
     limiter.adopt({**CLASSES, "anonymous": allowance("anonymous", burst=80)})
 
