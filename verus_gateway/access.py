@@ -1,6 +1,5 @@
 """Credentials in the gateway: what recognises them, and following the issuer, put together."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,13 +8,13 @@ from verus_gateway.apps import App, Apps
 from verus_gateway.auth import NoTokens, Recogniser
 from verus_gateway.authority import Authority
 from verus_gateway.bearer import BearerTokens
-from verus_gateway.chain import ended, log_death
 from verus_gateway.config import AppConfig, AuthConfig
 from verus_gateway.errors import ConfigError
 from verus_gateway.issuer.mint import Mint
 from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Shelf
 from verus_gateway.sources import Address, File
+from verus_gateway.tasks import begun, ended
 from verus_gateway.tokens import Rules
 
 
@@ -85,8 +84,7 @@ class Access:
             return
         await self.authority.update()
         following = self.authority.follow(self._config.refresh_seconds)
-        task = asyncio.create_task(following, name="issuer")
-        task.add_done_callback(log_death)
+        task = begun(following, "issuer")
         try:
             yield
         finally:

@@ -25,6 +25,7 @@ from verus_gateway.refresh import Refresher
 from verus_gateway.refresh import Rules as RefreshRules
 from verus_gateway.registry import Registry
 from verus_gateway.sockets import sockets
+from verus_gateway.tasks import begun, ended
 from verus_gateway.tip import Step, Tip
 from verus_gateway.transport import Mark, Transport, session
 
@@ -109,8 +110,7 @@ class Chain:
             patience: Seconds to wait at the end for writes whose callers have left.
         """
         async with self.http:
-            task = asyncio.create_task(self.tip.watch(), name=f"tip of {self.name}")
-            task.add_done_callback(log_death)
+            task = begun(self.tip.watch(), f"tip of {self.name}")
             try:
                 yield
             finally:
@@ -246,19 +246,6 @@ class _TipLine:
         """Ask once; the next poll is the retry."""
         deadline = asyncio.get_running_loop().time() + TIP_TIMEOUT
         return await self._daemon.ask(Question(method, params, retry=True, deadline=deadline))
-
-
-async def ended(task: "asyncio.Task[None]") -> None:
-    """Cancel a background task and wait until it is gone."""
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def log_death(task: "asyncio.Task[None]") -> None:
-    """Log that a background task, which never ends by itself, has died of an error."""
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.critical("%s died", task.get_name(), exc_info=error)
 
 
 def _refreshes(kept: CacheConfig) -> RefreshRules:

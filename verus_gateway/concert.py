@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final
 
-from verus_gateway.chain import Chain, ended, log_death
+from verus_gateway.chain import Chain
 from verus_gateway.limits import Limiter
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.breakers import CommonBreaker, beats
 from verus_gateway.shared.exchange import Exchange
 from verus_gateway.shared.notes import BlockNote, RevokedNote, SpentNote
+from verus_gateway.tasks import begun, ended
 
 SETTLE: Final = 0.25
 """Seconds between two settlements of what callers have spent."""
@@ -72,11 +73,9 @@ class Concert:
         """Play along until the block ends."""
         async with self.exchange.running():
             tasks = [
-                asyncio.create_task(self._settle(), name="settlement of allowances"),
-                asyncio.create_task(self._catch_up(), name="catching up"),
+                begun(self._settle(), "settlement of allowances"),
+                begun(self._catch_up(), "catching up"),
             ]
-            for task in tasks:
-                task.add_done_callback(log_death)
             try:
                 yield
             finally:

@@ -10,7 +10,7 @@ import verus_gateway
 from verus_gateway import allowances
 from verus_gateway.access import Access, signing
 from verus_gateway.auth import Authenticator, anonymous
-from verus_gateway.chain import Chain, ended, log_death
+from verus_gateway.chain import Chain
 from verus_gateway.concert import Concert
 from verus_gateway.config import Config, TracingConfig, VerusConfig
 from verus_gateway.desk import Desk
@@ -24,6 +24,7 @@ from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import shared_by
 from verus_gateway.shared.siblings import Siblings
 from verus_gateway.shelf import MemoryShelf, Shelf
+from verus_gateway.tasks import begun, ended
 from verus_gateway.tracing import Tracing, named
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web.admin.office import Office, Shelves, furnish
@@ -143,8 +144,7 @@ class Gateway:
         thread = threading.Thread(
             target=self.watchdog.watch, args=(stop,), name="watchdog", daemon=True
         )
-        task = asyncio.create_task(self.watchdog.beat(), name="heartbeat")
-        task.add_done_callback(log_death)
+        task = begun(self.watchdog.beat(), "heartbeat")
         thread.start()
         try:
             yield

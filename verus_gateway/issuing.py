@@ -1,6 +1,5 @@
 """The token service as an application, put together and not yet started."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final
@@ -10,7 +9,6 @@ from aiohttp import web
 from verus_gateway.address import Addresses
 from verus_gateway.auth import ANONYMOUS
 from verus_gateway.buckets import Allowance
-from verus_gateway.chain import ended, log_death
 from verus_gateway.config import Config
 from verus_gateway.issuer.mint import Mint
 from verus_gateway.limits import DEFAULT, Limiter
@@ -18,6 +16,7 @@ from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.notes import RevokedNote
 from verus_gateway.shared.port import Shared
+from verus_gateway.tasks import begun, ended
 from verus_gateway.web import status, tokens
 from verus_gateway.web.keys import (
     ADDRESSES,
@@ -101,8 +100,7 @@ class TokenService:
         return Listener(self.application(), table.host, table.port)
 
     async def _keys_followed(self, _: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.mint.follow(), name="keys")
-        task.add_done_callback(log_death)
+        task = begun(self.mint.follow(), "keys")
         yield
         await ended(task)
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from stack import StartStack, simulated, until
 
-from verus_gateway.chain import ended, log_death
 from verus_gateway.config import BreakerConfig
+from verus_gateway.tasks import begun, ended
 
 
 async def test_each_chain_answers_under_its_own_path(start: StartStack) -> None:
@@ -80,9 +80,7 @@ async def test_the_death_of_a_background_task_is_logged(caplog: pytest.LogCaptur
     async def dying() -> None:
         raise ZeroDivisionError
 
-    task = asyncio.create_task(dying(), name="tip of VRSC")
-    task.add_done_callback(log_death)
-
+    task = begun(dying(), "tip of VRSC")
     await asyncio.wait([task])
     await ended(task)
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from verus_gateway.redis_url import Place
 from verus_gateway.shared.faults import AWAY, fault_of
+from verus_gateway.tasks import ended
 
 Command: TypeAlias = tuple[str | bytes | int, ...]
 """A command's words: ``("GET", name)``."""
@@ -202,9 +203,3 @@ def _tls(place: Place) -> dict[str, Any]:
     if not place.tls:
         return {}
     return {"ssl": True, "ssl_cert_reqs": "required", "ssl_ca_certs": place.ca or None}
-
-
-async def ended(task: "asyncio.Task[Any]") -> None:
-    """Cancel *task* and wait until it is gone."""
-    task.cancel()
-    await asyncio.wait([task])

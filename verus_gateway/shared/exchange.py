@@ -19,6 +19,7 @@ from msgspec import Struct
 
 from verus_gateway.breaker import Name
 from verus_gateway.shared.notes import BeatNote, BreakerNote, Broken, ByeNote, Note, Notes
+from verus_gateway.tasks import begun, ended
 
 log = logging.getLogger(__name__)
 
@@ -177,12 +178,11 @@ class Exchange:
     async def running(self) -> AsyncIterator[None]:
         """Tell and hear until the block ends."""
         async with self._carrier.carrying(self._deliver, self._on_joined):
-            beating = asyncio.create_task(self._beat(), name="signs of life")
+            beating = begun(self._beat(), "signs of life")
             try:
                 yield
             finally:
-                beating.cancel()
-                await asyncio.wait([beating])
+                await ended(beating)
                 self.tell(ByeNote())
 
     async def _beat(self) -> None:

@@ -11,9 +11,10 @@ from typing import Final, TypeAlias
 
 from redis.asyncio.client import PubSub
 
-from verus_gateway.shared.client import FAILURES, Command, ended
+from verus_gateway.shared.client import FAILURES, Command
 from verus_gateway.shared.link import Away, Link
 from verus_gateway.shared.scripts import PIN, call
+from verus_gateway.tasks import begun, ended
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +86,8 @@ class RedisBus:
     ) -> AsyncIterator[None]:
         """Carry until the block ends; what was handed in before it is still sent then."""
         tasks = [
-            asyncio.create_task(self._send(), name="notes to redis"),
-            asyncio.create_task(self._listen(deliver, joined), name="notes from redis"),
+            begun(self._send(), "notes to redis"),
+            begun(self._listen(deliver, joined), "notes from redis"),
         ]
         try:
             yield

@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 from verus_gateway.shared import frames
 from verus_gateway.shared.exchange import Exchange, Fate
 from verus_gateway.shared.frames import Ask, Frame, Hello, Pin, Render, Send, Tell
+from verus_gateway.tasks import begun, ended
 from verus_gateway.tip import Tip
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,7 @@ class Siblings:
     async def running(self) -> AsyncIterator[None]:
         """Hold the connection until the block ends."""
         connected = asyncio.Event()
-        task = asyncio.create_task(self._hold(connected), name="socket to the parent")
+        task = begun(self._hold(connected), "socket to the parent")
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(connected.wait(), PATIENCE)
@@ -158,8 +159,7 @@ class Siblings:
             if self._writer is not None:
                 with suppress(OSError):
                     await self._writer.drain()
-            task.cancel()
-            await asyncio.wait([task])
+            await ended(task)
 
     async def _hold(self, connected: asyncio.Event) -> None:
         while True:

@@ -12,7 +12,7 @@ from verus_gateway.config import CacheConfig, Secret
 from verus_gateway.redis_url import Place
 from verus_gateway.shared import eviction
 from verus_gateway.shared.answers import OUTCOMES, Answers, Line
-from verus_gateway.shared.client import Command, client, ended
+from verus_gateway.shared.client import Command, client
 from verus_gateway.shared.envelope import Envelopes
 from verus_gateway.shared.eviction import Eviction
 from verus_gateway.shared.exchange import Exchange, Fate
@@ -25,6 +25,7 @@ from verus_gateway.shared.redis_bus import RedisBus
 from verus_gateway.shared.shelf import RedisShelf
 from verus_gateway.shared.writer import Writer
 from verus_gateway.shelf import MemoryShelf
+from verus_gateway.tasks import begun, ended
 
 FIRST_LOOK: Final = 1.0
 """Seconds for which the start waits for Redis, so that the first calls find it."""
@@ -92,11 +93,11 @@ class Store:
         """Hold the links up, write, and renew leases until the block ends."""
         links = list(dict.fromkeys([self.link, self.state]))
         tasks = [
-            *(asyncio.create_task(link.watch(), name=f"way to {link.name}") for link in links),
-            asyncio.create_task(self.writer.write(), name="writer to redis"),
-            asyncio.create_task(self._leases.renew(), name="leases in redis"),
-            asyncio.create_task(self._eviction.watch(), name="eviction of state"),
-            *(asyncio.create_task(shelf.settle(), name="debts") for shelf in self._shelves),
+            *(begun(link.watch(), f"way to {link.name}") for link in links),
+            begun(self.writer.write(), "writer to redis"),
+            begun(self._leases.renew(), "leases in redis"),
+            begun(self._eviction.watch(), "eviction of state"),
+            *(begun(shelf.settle(), "debts") for shelf in self._shelves),
         ]
         try:
             with suppress(TimeoutError):
