@@ -208,6 +208,15 @@ class Pipeline:
             return entry
         return None
 
+    def second_best(self, known: Known, caller: Caller) -> Answer | None:
+        """Return what stands in for the answer to a known call that is not `at_hand`.
+
+        As there, it is what `look` would find, and where there is None, `look` must be asked.
+        """
+        if known.scope not in caller.scopes or self._recall(known.miss, known) is not None:
+            return None
+        return self._stand_in(known.miss)
+
     def _recall(self, miss: Miss, known: Known | None = None) -> Answer | None:
         kept = self._cache.find(miss.key)
         if kept is None or not self._fresh:

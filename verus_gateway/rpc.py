@@ -253,22 +253,21 @@ def result(call: Member, value: bytes, degraded: bytes = b"") -> tuple[bytes, by
         value: The result's JSON text.
         degraded: The JSON text of the ``degraded`` member, or nothing.
     """
-    extra = b',"degraded":' + degraded if degraded else b""
-    return framed(call.id, value, extra, v2=call.v2)
+    front, back = around(v2=call.v2, degraded=degraded)
+    return front, value, b"%b%b}" % (back, call.id)
 
 
-def framed(id: bytes, value: bytes, extra: bytes = b"", *, v2: bool) -> tuple[bytes, bytes, bytes]:
-    """Return an answer in three parts.
+def around(*, v2: bool, degraded: bytes = b"") -> tuple[bytes, bytes]:
+    """Return what stands before a result, and between it and the id, which a brace follows.
 
     Args:
-        id: The JSON text of the call's id.
-        value: The result's JSON text.
-        extra: Further members, each after a comma.
         v2: Whether the caller speaks JSON-RPC 2.0.
+        degraded: As in `result`.
     """
+    extra = b',"degraded":' + degraded if degraded else b""
     if v2:
-        return b'{"jsonrpc":"2.0","result":', value, b'%b,"id":%b}' % (extra, id)
-    return b'{"result":', value, b',"error":null%b,"id":%b}' % (extra, id)
+        return b'{"jsonrpc":"2.0","result":', extra + b',"id":'
+    return b'{"result":', b',"error":null%b,"id":' % extra
 
 
 def failure(error: RpcError, id: bytes = NULL, *, v2: bool = False) -> bytes:

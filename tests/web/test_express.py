@@ -427,7 +427,7 @@ async def test_long_answers_leave_by_the_lane_alone_and_in_batches(start: StartS
     await doors.compare(*[post(b"[" + b",".join([call] * 4) + b"]", JSON)] * 6)
 
     assert (single, batch) == (4, 4)
-    assert doors.express.gateway.counts.express == single + batch
+    assert doors.express.gateway.counts.by_lane == single + batch + 4
     assert doors.express.gateway.counts.express_others == 4
 
 
@@ -468,11 +468,11 @@ async def test_without_limits_the_lane_says_nothing_of_them(start: StartStack) -
 def test_requests_are_remembered_from_their_second_time_on_within_their_room() -> None:
     repeats = Repeats(room=5_000, once=3)
     kept: Any = SimpleNamespace(weight=1_000)
+    kept.kept = lambda: kept
 
     for number in range(8):
         repeats.note(b"%d" % number, kept)
         repeats.note(b"%d" % number, kept)
-    repeats.note(b"7", kept)
     repeats.note(b"x" * (LONGEST_REQUEST + 1), kept)
     repeats.note(b"x" * (LONGEST_REQUEST + 1), kept)
 
@@ -548,8 +548,8 @@ async def test_who_is_over_the_limit_is_refused_by_both(start: StartStack) -> No
     assert doors.express.gateway.counts.responses[429] == 3
 
 
-async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
-    await doors.compare(*[GOOD] * 5)
+async def go_away(doors: Doors) -> None:
+    """Take verusd away from both gateways."""
     for stack in (doors.ordinary, doors.express):
         stack.simulator.fault("refuse")  # a look at the tip under way would confirm it again
         breaker = stack.gateway.chain.breaker
@@ -560,12 +560,55 @@ async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
     tips = [stack.gateway.chain.tip for stack in (doors.ordinary, doors.express)]
     await until(lambda: all(tip.away and tip.generation is None for tip in tips))
 
+
+async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
+    await doors.compare(*[GOOD] * 5)
+    await go_away(doors)
+
     before = doors.express.gateway.counts.by_lane
 
     await doors.compare(*[GOOD] * 3)
 
     assert doors.express.gateway.counts.responses[200] == 8
     assert doors.express.gateway.counts.by_lane == before + 3
+
+
+async def test_a_long_answer_that_stands_in_is_marked_by_both(start: StartStack) -> None:
+    ordinary = await start(server=ServerConfig(express_lane=False), rates=SLOW)
+    doors = Doors(ordinary, await start(beside=ordinary.simulator, rates=SLOW))
+    long = post(b'{"jsonrpc":"2.0","id":1,"method":"getblock","params":["20"]}', JSON)
+    await doors.compare(*[long] * 6)
+    before = doors.express.gateway.counts.by_lane
+
+    await go_away(doors)
+    await doors.compare(*[long] * 3)
+
+    assert doors.express.gateway.counts.by_lane == before + 3
+
+
+async def test_calls_with_changing_ids_leave_by_the_lane_whatever_they_are(
+    start: StartStack,
+) -> None:
+    async def one(_: Daemon) -> Json:
+        return 1
+
+    names = [f"acme.m{number}" for number in range(10, 30)]
+    rows = [method(name, summary="x", scope=PUBLIC, ttl=FOREVER, handler=one) for name in names]
+    doors = Doors(
+        *[
+            await start(offered=tuple(rows), server=ServerConfig(express_lane=open), rates=SLOW)
+            for open in (False, True)
+        ]
+    )
+    calls = [b'{"jsonrpc":"2.0","id":%%d,"method":"%b"}' % name.encode() for name in names]
+    for call in calls:
+        await doors.compare(*[post(call % 10, JSON)] * 3)
+    before = doors.express.gateway.counts.by_lane
+
+    for id in range(10, 13):
+        await doors.compare(*[post(call % id, JSON) for call in calls])
+
+    assert doors.express.gateway.counts.by_lane == before + 3 * len(calls)
 
 
 async def test_a_draining_gateway_closes_by_both(doors: Doors) -> None:

@@ -6,8 +6,13 @@ from typing import Any
 import pytest
 from stack import StartStack, until
 
+from verus_gateway.auth import anonymous
+from verus_gateway.buckets import Allowance
 from verus_gateway.config import AnonymousClass, RateClass, RateLimitConfig, ServerConfig
+from verus_gateway.limits import Limiter
 from verus_gateway.plugin import PUBLIC, Daemon, Json, method
+from verus_gateway.testing import FakeClock
+from verus_gateway.web import quotas
 
 CALL = {"jsonrpc": "2.0", "id": 7, "method": "getblockcount"}
 
@@ -352,3 +357,25 @@ async def test_what_is_no_call_is_charged_and_limited_as_calls_are(start: StartS
     reply = await stack.post([{"id": 1}, {"id": 2}, {"id": 3}])
 
     assert [each["error"]["code"] for each in reply.body] == [-32600, -32600, -32003]
+
+
+@pytest.mark.parametrize("cost", [1, 3, 20])
+@pytest.mark.parametrize("spent", [0, 4, 30])
+def test_the_lane_tells_a_quota_as_the_ordinary_way_does(cost: int, spent: int) -> None:
+    clock = FakeClock()
+    given = {
+        name: Allowance(name=name, rate=0.7, burst=30, concurrent=9)
+        for name in ("anonymous", "default")
+    }
+    limiter = Limiter(given, most=9, clock=clock)
+    caller, bucket = anonymous(()), limiter.bucket(anonymous(()), "192.0.2.1")
+    bucket.charge(spent, clock.now)
+    charged = bucket.charge_together(cost, clock.now)
+    headers: dict[str, str] = {}
+
+    said = {quotas.lines(bucket, clock.now), quotas.lines_at_once(bucket, clock.now)}
+    quotas.tell(headers, limiter, caller, "192.0.2.1")
+
+    assert charged == (spent + cost <= 30)
+    if charged:
+        assert said == {"".join(f"{name}: {text}\r\n" for name, text in headers.items()).encode()}

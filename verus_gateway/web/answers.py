@@ -1,6 +1,6 @@
 """How answers become a response: the pieces of its body, the headers that say what they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -97,6 +97,11 @@ def told(looked: Looked, outcomes: Sequence[Outcome], most: int) -> web.Response
 def pause(outcome: Outcome) -> float:
     """Return the seconds after which a refused call may come again."""
     return outcome.retry_after if isinstance(outcome, RateLimited | Shed) else 0.0
+
+
+def sent(headers: Mapping[str, str]) -> bytes:
+    """Return headers as they are sent."""
+    return "".join(f"{name}: {text}\r\n" for name, text in headers.items()).encode()
 
 
 def response(parts: tuple[bytes, ...], headers: dict[str, str]) -> web.Response:

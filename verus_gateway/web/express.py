@@ -16,7 +16,6 @@ as the ordinary way does it.
 """
 
 import logging
-from collections.abc import Mapping
 from functools import partial
 from time import monotonic, perf_counter, time
 from typing import Final, Protocol
@@ -28,7 +27,7 @@ from aiohttp.helpers import rfc822_formatted_time
 from verus_gateway.errors import RpcError
 from verus_gateway.pipeline import Answer
 from verus_gateway.rpc import Call
-from verus_gateway.web.answers import SMALL, described, joined, marked, rendered, response
+from verus_gateway.web.answers import SMALL, described, joined, marked, rendered, response, sent
 from verus_gateway.web.calls import Looked, Visit, Waiting, look, look_at
 from verus_gateway.web.cors import allow
 from verus_gateway.web.heads import Head, Heads
@@ -42,7 +41,7 @@ from verus_gateway.web.keys import (
     LIMITS,
 )
 from verus_gateway.web.middleware import ID_LINE, dressed, numbers
-from verus_gateway.web.quotas import lines
+from verus_gateway.web.quotas import lines, lines_at_once
 from verus_gateway.web.repeats import Kind, Repeat, Repeats, read
 from verus_gateway.web.waits import Busy, Waits
 
@@ -91,7 +90,7 @@ class Lane:
         self._repeats = Repeats()
         self._known = self._repeats.find
         self._bucket = self._limiter.bucket
-        self._date = self._dated = b""
+        self._date = b""
         self._date_until = 0.0
         self._waits = Waits(app)
         app[AUTHENTICATOR].on_change(self._forget)  # heads know who is recognised how
@@ -102,8 +101,10 @@ class Lane:
     def take(self, line: Line, data: bytes) -> bool:
         """See to it that the request in *data* is answered, if it is one for the lane; tell whether."""
         repeat = self._known(data)
-        if repeat is not None and line.idle and self._repeat(line, repeat):
-            return True
+        if repeat is not None and line.idle:
+            if self._repeat(line, repeat):
+                return True
+            self._repeats.drop(data)
         end = data.find(b"\r\n\r\n") + 4
         key = data[:end]
         head = self._heads.find(key)
@@ -143,9 +144,14 @@ class Lane:
             return False
         if now >= self._date_until:
             self._turn_date(now)
-        block = head.blocks.get(repeat.kind) or self._block(head, repeat.kind)
-        top = self._date + head.id if head.id else self._dated % next(numbers)
-        line.answer(b"".join((block, top, lines(bucket, now), *told)), now)
+        top = head.tops.get(repeat.kind)
+        if top is None or head.date is not self._date:
+            top = self._top(head, repeat.kind)
+        if len(told) == 1:
+            line.answer(top % (next(numbers), lines_at_once(bucket, now), told[0]), now)
+        else:
+            start = top % (next(numbers), lines_at_once(bucket, now), b"")
+            line.answer(b"".join((start, *told)), now)
         repeat.count(counts, now)
         counts.express += 1
         return True
@@ -219,17 +225,24 @@ class Lane:
         bucket, now = self._bucket(visit.caller, visit.address), monotonic()
         if now >= self._date_until:
             self._turn_date(now)
-        told = (
-            head.blocks.get(kind) or self._block(head, kind),
-            self._date + head.id if head.id else self._dated % next(numbers),
-            lines(bucket, now),
-            _text(marks),
-            b"Content-Length: %d\r\n\r\n" % length,
-            *parts,
-        )
-        line.answer(b"".join(told), now)
+        top = self._top(head, kind) % (next(numbers), lines(bucket, now), sent(marks))
+        line.answer(b"".join((top, b"Content-Length: %d\r\n\r\n" % length, *parts)), now)
         self._counts.express += 1
         return True
+
+    def _top(self, head: Head, kind: Kind) -> bytes:
+        """Return what stands before a request id's number, the quota and the rest, with their places.
+
+        It is good for this second. Who brings an own id has a place that takes no room.
+        """
+        if head.date is not self._date:
+            head.date = self._date
+            head.tops.clear()
+        block = head.blocks.get(kind) or self._block(head, kind)
+        own = head.id.replace(b"%", b"%%") + b"%.0a"
+        fixed = (block + self._date).replace(b"%", b"%%")
+        top = head.tops[kind] = fixed + (own if head.id else ID_LINE) + b"%b%b"
+        return top
 
     def _block(self, head: Head, kind: Kind) -> bytes:
         """Return the status line with all headers that do not change, as the ordinary way has them."""
@@ -237,14 +250,13 @@ class Lane:
         made = dressed(response((), told))
         allow("/", head.headers, made, self._limits.origins)
         same = {name: text for name, text in made.headers.items() if name not in _VARYING}
-        block = head.blocks[kind] = b"HTTP/1.1 200 OK\r\n" + _text(same)
+        block = head.blocks[kind] = b"HTTP/1.1 200 OK\r\n" + sent(same)
         return block
 
     def _turn_date(self, now: float) -> None:
-        """Write the date of this second, alone and with room for a request id's number."""
+        """Write the date of this second."""
         self._date_until = now + 1 - time() % 1
         self._date = f"Date: {rfc822_formatted_time()}\r\n".encode()
-        self._dated = self._date + ID_LINE
 
 
 LANE: Final = web.AppKey("LANE", Lane)
@@ -258,7 +270,3 @@ def open_lane(app: web.Application, release: str = aiohttp.__version__) -> bool:
         return False
     app[LANE] = Lane(app)
     return True
-
-
-def _text(headers: Mapping[str, str]) -> bytes:
-    return "".join(f"{name}: {text}\r\n" for name, text in headers.items()).encode()

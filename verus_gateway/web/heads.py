@@ -5,7 +5,7 @@ head twice, what it said is kept under its bytes: the next one costs a look-up.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import msgspec
@@ -41,6 +41,9 @@ class Head(msgspec.Struct, eq=False):
         forwarded: What proxies say of the client.
         id: The line of the caller's own request id, empty where a new one is made.
         blocks: From a kind of answer to the headers that are the same each time.
+        date: The line of the second for which `tops` are good.
+        tops: From a kind of answer to what stands before its changing part; the lane's to fill.
+        singles: Requests with this head that are known but for an id; its user's to fill.
     """
 
     served: Served
@@ -50,6 +53,9 @@ class Head(msgspec.Struct, eq=False):
     forwarded: str
     id: bytes
     blocks: dict[str, bytes] = msgspec.field(default_factory=dict)
+    date: bytes = b""
+    tops: dict[str, bytes] = msgspec.field(default_factory=dict)
+    singles: dict[Any, Any] = msgspec.field(default_factory=dict)
 
 
 class Heads:

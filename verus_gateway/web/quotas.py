@@ -43,11 +43,20 @@ def tell(
 
 
 def lines(bucket: Bucket, now: float) -> bytes:
-    """Return what `tell` adds for calls that were charged *now*, as it is sent."""
-    if bucket.last:  # and so for one without limits, which is always full
-        return _after(bucket.allowance, bucket.last)
+    """Return what `tell` adds for calls that were not refused, as it is sent."""
+    if not bucket.depth:
+        return b""
     left, full_in = bucket.left(now)
     return _lines(bucket.allowance, int(left), ceil(full_in))
+
+
+def lines_at_once(bucket: Bucket, now: float) -> bytes:
+    """Return `lines` for calls that were charged just *now*, and nothing since.
+
+    What was full before them is told without arithmetic; so is one without limits, which always
+    is.
+    """
+    return _after(bucket.allowance, bucket.last) if bucket.last else lines(bucket, now)
 
 
 @lru_cache(256)

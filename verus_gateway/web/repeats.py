@@ -16,7 +16,7 @@ from verus_gateway.errors import RpcError
 from verus_gateway.forms import Form
 from verus_gateway.metrics import HttpCounts, Timings
 from verus_gateway.pipeline import Known, Source
-from verus_gateway.web.answers import SMALL
+from verus_gateway.web.answers import SMALL, marked, sent
 from verus_gateway.web.heads import Head
 from verus_gateway.web.keys import Limits, Served
 
@@ -31,12 +31,14 @@ SHORT: Final = 1_024
 """Bytes of an answer that is kept as it is sent."""
 OVERHEAD: Final = 512
 """Bytes that a call of a remembered request takes beside its answer."""
+FEW: Final = 16
+"""Calls with changing ids that are remembered of one head."""
 ONCE: Final = 2_048
 """Requests of which is remembered that they came."""
 
 
 class Ask(msgspec.Struct, eq=False):
-    """One known call with its id.
+    """One known call of a batch, with its id.
 
     Attributes:
         known: What is known of all calls like it.
@@ -52,13 +54,10 @@ class Ask(msgspec.Struct, eq=False):
     at: float = math.nan
     text: bytes = b""
 
-    def told(self, entry: Entry) -> tuple[bytes, bytes, bytes]:
-        """Return what the call is told, in pieces."""
-        return rpc.framed(self.id, entry.value, v2=self.v2)
-
-    def joined(self, entry: Entry) -> bytes:
+    def told(self, entry: Entry) -> bytes:
         """Return what the call is told; what is short is kept."""
-        text = b"".join(self.told(entry))
+        front, back = rpc.around(v2=self.v2)
+        text = b"%b%b%b%b}" % (front, entry.value, back, self.id)
         if len(text) <= SHORT:
             self.at, self.text = entry.at, text
         return text
@@ -69,46 +68,66 @@ class Single:
 
     Args:
         head: Of the request.
-        ask: The call.
+        known: What is known of all calls like it.
+        v2: Whether the caller speaks JSON-RPC 2.0.
     """
 
     __slots__ = (
-        "_ask",
+        "_around",
         "_at",
         "_at_hand",
         "_back",
+        "_degraded",
         "_front",
+        "_id",
         "_known",
         "_note",
         "_served",
+        "_stale",
+        "_v2",
         "_whole",
         "cost",
         "head",
+        "kind",
         "weight",
     )
 
-    kind: Kind = "cache"
-
-    def __init__(self, head: Head, ask: Ask) -> None:
+    def __init__(self, head: Head, known: Known, *, v2: bool) -> None:
         self.head = head
-        self.cost = ask.known.cost
-        self.weight = OVERHEAD + SHORT
-        self._ask = ask
-        self._known = ask.known
+        self.cost = known.cost
+        self.weight = OVERHEAD + 2 * SHORT
+        self.kind: Kind = "cache"
+        self._known = known
+        self._v2 = v2
+        self._around = rpc.around(v2=v2)
+        self._id = b""
         self._at = math.nan
         self._front = self._back = b""
         self._whole: tuple[bytes, ...] = ()
+        self._degraded: object = None
+        self._stale: tuple[bytes, ...] = ()
         self._served = head.served
         self._at_hand = head.served.pipeline.at_hand
         self._note = head.served.pipeline.note
+
+    def of(self, id: bytes) -> "Single":
+        """Return this request as one whose call has that id."""
+        self._id = id
+        self._at, self._degraded = math.nan, None
+        return self
+
+    def kept(self) -> "Single":
+        """Return one like it that keeps its id."""
+        return Single(self.head, self._known, v2=self._v2).of(self._id)
 
     def told(self, caller: Caller, now: float) -> Sequence[bytes] | None:
         """Return the rest of the response, from its length on, None where it is not at hand."""
         entry = self._at_hand(self._known, caller, now)
         if entry is None:
-            return None
+            return self._second_best(caller)
         if self._at != entry.at and not self._frame(entry):
             return None
+        self.kind = "cache"
         return self._whole or (self._front, entry.value, self._back)
 
     def _frame(self, entry: Entry) -> bool:
@@ -116,21 +135,50 @@ class Single:
 
         What is short is written out as a whole; a long value is not held.
         """
-        front, value, back = self._ask.told(entry)
-        length = len(front) + len(value) + len(back)
-        if length > SMALL:
+        (front, back), value = self._around, entry.value
+        length = len(front) + len(value) + len(back) + len(self._id) + 1
+        if length <= SHORT:
+            told = (length, front, value, back, self._id)
+            self._whole = (b"Content-Length: %d\r\n\r\n%b%b%b%b}" % told,)
+        elif length > SMALL:
             return False
+        else:
+            self._whole = ()
+            self._front = b"Content-Length: %d\r\n\r\n%b" % (length, front)
+            self._back = b"%b%b}" % (back, self._id)
         self._at = entry.at
-        self._front = b"Content-Length: %d\r\n\r\n%b" % (length, front)
-        self._back = back
-        self._whole = (self._front + value + back,) if length <= SHORT else ()
         return True
+
+    def _second_best(self, caller: Caller) -> Sequence[bytes] | None:
+        """Return the rest of the response where a fallback stands in and is short.
+
+        An age is told in tenths of a second: for half of one, what was written out is good.
+        """
+        answer = self._served.pipeline.second_best(self._known, caller)
+        if answer is None:
+            return None
+        degraded = (answer.value, answer.age and int(20 * answer.age))
+        if degraded != self._degraded:
+            member = rpc.degraded_member(answer.source, answer.age)
+            front, back = rpc.around(v2=self._v2, degraded=member)
+            body = b"%b%b%b%b}" % (front, answer.value, back, self._id)
+            if len(body) > SHORT:
+                return None
+            marks = sent(marked((answer,)))
+            self._stale = (b"%bContent-Length: %d\r\n\r\n%b" % (marks, len(body), body),)
+            self._degraded = degraded
+        self.kind = answer.source
+        return self._stale
 
     def count(self, _: HttpCounts, began: float) -> None:
         """Count that it was answered; *began* is when it was looked at."""
         known = self._known
         self._note(known.miss, 1)
-        (known.hits or _hits(self._served, known)).add(monotonic() - began)
+        if self.kind == "cache":
+            (known.hits or _hits(self._served, known)).add(monotonic() - began)
+        else:
+            name = known.miss.method.name
+            self._served.counts.call(name, self.kind, monotonic() - began)
 
 
 class Batch:
@@ -167,6 +215,10 @@ class Batch:
         self._at_hand = head.served.pipeline.at_hand
         self._note = head.served.pipeline.note
 
+    def kept(self) -> "Batch":
+        """Return itself: it is of one request only."""
+        return self
+
     def told(self, caller: Caller, now: float) -> Sequence[bytes] | None:
         """Return the rest of the response, from its length on, None where it is not at hand."""
         texts: list[bytes] = []
@@ -178,7 +230,7 @@ class Batch:
                 entry = self._at_hand(known, caller, now)
             if entry is None:
                 return None
-            texts.append(ask.text if ask.at == entry.at else ask.joined(entry))
+            texts.append(ask.text if ask.at == entry.at else ask.told(entry))
         body = b",".join(texts)
         if len(body) > self._most:
             return None
@@ -221,12 +273,13 @@ class Repeats:
         self._known.clear()
         self._size = 0
 
+    def drop(self, data: bytes) -> None:
+        """Forget the request in *data*: what is known of it is no longer so."""
+        self._size -= len(data) + self._known.pop(data).weight
+
     def note(self, data: bytes, repeat: Repeat) -> None:
         """Keep the request in *data* if it came before."""
         if len(data) > LONGEST:
-            return
-        if data in self._known:
-            self._known[data] = repeat  # what was known of its calls had been forgotten
             return
         mark = hash(data)
         if mark not in self._once:
@@ -234,19 +287,22 @@ class Repeats:
                 self._once.clear()
             self._once.add(mark)
             return
-        self._known[data] = repeat
+        self._known[data] = repeat.kept()
         self._size += len(data) + repeat.weight
         while self._size > self._room:
-            oldest = next(iter(self._known))
-            self._size -= len(oldest) + self._known.pop(oldest).weight
+            self.drop(next(iter(self._known)))
 
 
 def read(head: Head, body: bytes, limits: Limits) -> Repeat | None:
-    """Return the request with this head and body if all of its calls are known, else None."""
+    """Return the request with this head and body if all of its calls are known, else None.
+
+    What comes back for a single call is good until the next one is read: another id is put into
+    it then.
+    """
     find = head.served.forms.known
     if body[:1] != b"[":
         found = find(body)
-        return None if found is None else Single(head, _ask(*found))
+        return None if found is None else _single(head, *found)
     try:
         texts = rpc.split(body, limits.batch)
     except RpcError:
@@ -256,12 +312,18 @@ def read(head: Head, body: bytes, limits: Limits) -> Repeat | None:
         found = find(text)
         if found is None:
             return None
-        asks.append(_ask(*found))
+        form, id = found
+        asks.append(Ask(form.made, id, form.v2))
     return Batch(head, asks, limits.batch_results)
 
 
-def _ask(form: Form, id: bytes) -> Ask:
-    return Ask(form.made, id, form.v2)
+def _single(head: Head, form: Form, id: bytes) -> Single:
+    single: Single | None = head.singles.get(form.made)
+    if single is None:
+        if len(head.singles) >= FEW:
+            head.singles.clear()
+        single = head.singles[form.made] = Single(head, form.made, v2=form.v2)
+    return single.of(id)
 
 
 def _hits(served: Served, known: Known) -> Timings:
