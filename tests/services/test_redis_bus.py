@@ -12,9 +12,10 @@ from redis_servers import Servers, eventually, needs_redis
 from verus_gateway.config import CacheConfig, Secret
 from verus_gateway.redis_url import parse
 from verus_gateway.shared.link import Link
+from verus_gateway.shared.places import key_of, link_to, place_of
 from verus_gateway.shared.redis_bus import SILENCE, WAITING, RedisBus
 from verus_gateway.shared.shelf import RedisShelf
-from verus_gateway.shared.store import Store, key_of, link_to, place_of
+from verus_gateway.shared.store import Store
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.testing import FakeClock
 

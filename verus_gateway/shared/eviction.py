@@ -8,8 +8,10 @@ import asyncio
 import logging
 from typing import Final
 
-from verus_gateway.shared.client import FAILURES, Client
+from verus_gateway.config import CacheConfig
+from verus_gateway.shared.client import FAILURES, Client, client
 from verus_gateway.shared.link import Link
+from verus_gateway.shared.places import state_place
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,16 @@ async def policy_of(client: Client) -> str:
     except (*FAILURES, TimeoutError):
         return ""
     return str(told.get("maxmemory_policy", "")) if isinstance(told, dict) else ""
+
+
+async def doubt_of(cache: CacheConfig) -> str:
+    """Return why what must last may be lost, "" where nothing is known to be wrong."""
+    place = state_place(cache)
+    asking = client(place, seconds=PATIENCE)
+    try:
+        return doubt(await policy_of(asking), str(place))
+    finally:
+        await asking.close()
 
 
 def doubt(policy: str, place: str) -> str:

@@ -65,9 +65,9 @@ async def doubt_of(cache: CacheConfig) -> str:
     """Ask Redis once whether it may lose what must last; "" where it may not or does not say."""
     if not cache.redis_url:
         return ""
-    from verus_gateway.shared import store  # noqa: PLC0415  one instance loads no redis
+    from verus_gateway.shared import eviction  # noqa: PLC0415  one instance loads no redis
 
-    return await store.doubt_of(cache)
+    return await eviction.doubt_of(cache)
 
 
 def shared_by(cache: CacheConfig) -> Shared | None:

@@ -4,23 +4,20 @@ import asyncio
 from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any, Final, get_args
 
-from verus_gateway import redis_url
-from verus_gateway.config import CacheConfig, Secret
-from verus_gateway.redis_url import Place
-from verus_gateway.shared import eviction
+from verus_gateway.config import CacheConfig
 from verus_gateway.shared.answers import OUTCOMES, Answers, Line
-from verus_gateway.shared.client import Command, client
+from verus_gateway.shared.client import Command
 from verus_gateway.shared.envelope import Envelopes
 from verus_gateway.shared.eviction import Eviction
 from verus_gateway.shared.exchange import Exchange, Fate
 from verus_gateway.shared.faults import Fault
 from verus_gateway.shared.gather import Gather
 from verus_gateway.shared.leases import Leases
-from verus_gateway.shared.link import Away, Link
+from verus_gateway.shared.link import Away
 from verus_gateway.shared.notes import RevokedNote
+from verus_gateway.shared.places import key_of, link_to, place_of, state_place
 from verus_gateway.shared.redis_bus import RedisBus
 from verus_gateway.shared.shelf import RedisShelf
 from verus_gateway.shared.writer import Writer
@@ -181,40 +178,3 @@ class Store:
         for answers in self._answers:
             found.update(answers.outcomes)
         return found
-
-
-def place_of(url: Secret, password_file: str) -> Place:
-    """Return the place that *url* names, entered with the password of *password_file*."""
-    place = redis_url.parse(url.reveal())
-    if password_file:
-        return place.with_password(Path(password_file).read_text("utf-8").strip())
-    return place
-
-
-def state_place(cache: CacheConfig) -> Place:
-    """Return where what must last is kept."""
-    if cache.state_url:
-        return place_of(cache.state_url, cache.state_password_file)
-    return place_of(cache.redis_url, cache.redis_password_file)
-
-
-async def doubt_of(cache: CacheConfig) -> str:
-    """Return why what must last may be lost, "" where nothing is known to be wrong."""
-    place = state_place(cache)
-    asking = client(place, seconds=eviction.PATIENCE)
-    try:
-        return eviction.doubt(await eviction.policy_of(asking), str(place))
-    finally:
-        await asking.close()
-
-
-def key_of(cache: CacheConfig) -> bytes:
-    """Return what seals the answers, from the file where there is one; empty seals nothing."""
-    if cache.redis_secret_file:
-        return Path(cache.redis_secret_file).read_bytes().strip()
-    return cache.redis_secret.reveal().encode()
-
-
-def link_to(name: str, place: Place, timeout: float) -> Link:
-    """Return a link to *place* that is not yet up."""
-    return Link(name, client(place, seconds=timeout), timeout=timeout, place=str(place))
