@@ -1,22 +1,27 @@
 """The commands of the token service: running it, its keys, its clients."""
 
 import argparse
+import asyncio
+import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from verus_gateway import config, logs, registry
 from verus_gateway.config import Config, TokenServiceConfig
 from verus_gateway.errors import StartupError
-from verus_gateway.issuer import clients, keyring
-from verus_gateway.issuing import TokenService
+from verus_gateway.issuer import clients, keyring, sharedclients
+from verus_gateway.issuer.clients import Client, Register
+from verus_gateway.issuing import TokenService, clients_of
 from verus_gateway.revocations import Revocations
 from verus_gateway.serve import serve, warn_of
-from verus_gateway.shared.port import shared_by
+from verus_gateway.shared.port import shared_by, sheet_of
+from verus_gateway.sheet import Sheet
 from verus_gateway.shelf import MemoryShelf
 from verus_gateway.web.keys import Drain
 
@@ -24,6 +29,7 @@ DONE: Final = 0
 GRACE: Final = 60.0
 """Seconds that a retired key is published beyond the end of its last token: clocks differ."""
 
+T = TypeVar("T")
 Run = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -69,10 +75,6 @@ def _loaded(arguments: argparse.Namespace) -> Config:
     return config.load_token_service(arguments.config, os.environ)
 
 
-def _table(arguments: argparse.Namespace) -> TokenServiceConfig:
-    return _loaded(arguments).token_service
-
-
 def _tokens(arguments: argparse.Namespace, run_loop: Run) -> int:
     if arguments.compromised and arguments.action is None:
         raise StartupError("--compromised goes with rotate-key; nothing was thrown away")
@@ -81,8 +83,8 @@ def _tokens(arguments: argparse.Namespace, run_loop: Run) -> int:
         return _rotate_key(settings.token_service, compromised=arguments.compromised)
     shared = shared_by(settings.cache)
     revocations = Revocations(shared.shelf() if shared else MemoryShelf())
-    service = TokenService(settings, revocations, Drain(), shared)
     table = settings.token_service
+    service = TokenService(settings, revocations, Drain(), shared, clients_of(table, shared))
     listener = msgspec.structs.replace(settings.server, host=table.host, port=table.port)
     with logs.writing(settings.logging.level, settings.logging.format):
         warn_of(settings.security.mode)
@@ -109,13 +111,14 @@ def _rotate_key(table: TokenServiceConfig, *, compromised: bool) -> int:
 
 def _add(arguments: argparse.Namespace) -> int:
     _refuse_unknown(arguments.name, arguments.scopes)
-    secret = clients.add(
-        Path(_table(arguments).folder),
-        arguments.name,
-        arguments.scopes,
+    add = partial(
+        clients.added,
+        id=arguments.name,
+        scopes=arguments.scopes,
         lifetime=arguments.lifetime,
         rate_class=arguments.rate_class,
     )
+    secret = _changed(arguments, add)
     _show(arguments.name, secret)
     return DONE
 
@@ -132,7 +135,7 @@ def _refuse_unknown(name: str, scopes: Sequence[str]) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    for client in clients.listed(Path(_table(arguments).folder)):
+    for client in _listed(_loaded(arguments)):
         state = "disabled" if client.disabled else "enabled"
         lifetime = f"{client.lifetime:g} s" if client.lifetime else "default lifetime"
         scopes = " ".join(client.scopes)
@@ -141,15 +144,35 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _disable(arguments: argparse.Namespace) -> int:
-    clients.disable(Path(_table(arguments).folder), arguments.name)
+    _changed(arguments, partial(clients.disabled, id=arguments.name))
     print(f"{arguments.name} gets no tokens any more.")
     return DONE
 
 
 def _rotate(arguments: argparse.Namespace) -> int:
-    secret = clients.rotate(Path(_table(arguments).folder), arguments.name)
+    secret = _changed(arguments, partial(clients.rotated, id=arguments.name))
     _show(arguments.name, secret)
     return DONE
+
+
+def _listed(settings: Config) -> list[Client]:
+    if settings.token_service.clients == "folder":
+        return clients.listed(Path(settings.token_service.folder))
+    return clients.by_name(asyncio.run(_on_sheet(settings, sharedclients.shown)))
+
+
+def _changed(arguments: argparse.Namespace, change: Callable[[Register], tuple[Register, T]]) -> T:
+    settings = _loaded(arguments)
+    if settings.token_service.clients == "folder":
+        return clients.change(Path(settings.token_service.folder), change)
+    return asyncio.run(_on_sheet(settings, partial(sharedclients.changed, change=change)))
+
+
+async def _on_sheet(settings: Config, ask: Callable[[Sheet], Awaitable[T]]) -> T:
+    # The error of the command says it, no line of the log beside it.
+    logging.getLogger("verus_gateway").addHandler(logging.NullHandler())
+    async with sheet_of(settings.cache, sharedclients.SHEET) as sheet:
+        return await ask(sheet)
 
 
 def _show(name: str, secret: str) -> None:

@@ -1,7 +1,7 @@
 """What the instances do in concert: tips, breakers, allowances, revocations."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, Final
@@ -11,7 +11,8 @@ from verus_gateway.limits import Limiter
 from verus_gateway.revocations import Revocations
 from verus_gateway.shared.breakers import CommonBreaker, beats
 from verus_gateway.shared.exchange import Exchange
-from verus_gateway.shared.notes import BlockNote, RevokedNote, SpentNote
+from verus_gateway.shared.news import Known, RevocationNews
+from verus_gateway.shared.notes import BlockNote, SpentNote
 from verus_gateway.tasks import begun, ended
 
 SETTLE: Final = 0.25
@@ -41,23 +42,18 @@ class Concert:
         limiter: Limiter,
         revocations: Revocations,
         *,
-        revoked: Callable[[], Awaitable[Mapping[str, float] | None]],
+        revoked: Known,
     ) -> None:
         self.exchange = exchange
         self._chains = chains
         self._limiter = limiter
-        self._revocations = revocations
-        self._revoked = revoked
-        self._joined = asyncio.Event()
-        exchange.listen_joined(self._joined.set)
+        self._news = RevocationNews(exchange, revocations, revoked)
         self._known = 1
         self._parts = 1
         commons = {name: CommonBreaker(name, chains[name].breaker, exchange) for name in common}
         exchange.beat_with(beats(commons, {name: c.breaker for name, c in chains.items()}))
         exchange.listen(BlockNote, self._on_block)
         exchange.listen(SpentNote, self._on_spent)
-        exchange.listen(RevokedNote, self._on_revoked)
-        revocations.listen(lambda jti, ends: exchange.tell(RevokedNote(jti, ends)))
         for name, chain in chains.items():
             self._tell_turns(name, chain)
 
@@ -74,7 +70,7 @@ class Concert:
         async with self.exchange.running():
             tasks = [
                 begun(self._settle(), "settlement of allowances"),
-                begun(self._catch_up(), "catching up"),
+                begun(self._news.catch_up(), "catching up"),
             ]
             try:
                 yield
@@ -93,22 +89,6 @@ class Concert:
     def _on_spent(self, _: str, note: SpentNote) -> None:
         self._limiter.charge(note.named, named=True)
         self._limiter.charge(note.strangers, named=False)
-
-    def _on_revoked(self, _: str, note: RevokedNote) -> None:
-        self._revocations.learn(note.jti, note.ends)
-
-    async def _catch_up(self) -> None:
-        """Learn at each joining what was revoked while this instance did not hear of it."""
-        while True:
-            await self._joined.wait()
-            self._joined.clear()
-            found = await self._revoked()
-            if found is None:  # the way broke again; what was missed is missed still
-                self._joined.set()
-                await asyncio.sleep(SETTLE)
-                continue
-            for jti, ends in found.items():
-                self._revocations.learn(jti, ends)
 
     async def _settle(self) -> None:
         while True:

@@ -15,7 +15,7 @@ from verus_gateway.concert import Concert
 from verus_gateway.config import Config, TracingConfig, VerusConfig
 from verus_gateway.desk import Desk
 from verus_gateway.health import Facts
-from verus_gateway.issuing import TokenService
+from verus_gateway.issuing import TokenService, clients_of
 from verus_gateway.metrics import HttpCounts, Metrics, Reading
 from verus_gateway.openrpc import Discovery
 from verus_gateway.registry import Registry
@@ -62,7 +62,8 @@ class Gateway:
         revocations = Revocations(self.shelf)
         self.token_service: TokenService | None = None
         if config.token_service.embedded:
-            self.token_service = TokenService(config, revocations, self.drain)
+            clients = clients_of(config.token_service, self.store)
+            self.token_service = TokenService(config, revocations, self.drain, clients=clients)
         embedded = self.token_service.mint if self.token_service else None
         self.access = Access(config.auth, revocations, embedded)
         self.authenticator = Authenticator(

@@ -9,12 +9,14 @@ from aiohttp import web
 from verus_gateway.address import Addresses
 from verus_gateway.auth import ANONYMOUS
 from verus_gateway.buckets import Allowance
-from verus_gateway.config import Config
+from verus_gateway.config import Config, TokenServiceConfig
+from verus_gateway.issuer.clients import Clients
 from verus_gateway.issuer.mint import Mint
+from verus_gateway.issuer.sharedclients import SHEET, SharedClients
 from verus_gateway.limits import DEFAULT, Limiter
 from verus_gateway.metrics import HttpCounts, Metrics
 from verus_gateway.revocations import Revocations
-from verus_gateway.shared.notes import RevokedNote
+from verus_gateway.shared.news import RevocationNews
 from verus_gateway.shared.port import Shared
 from verus_gateway.tasks import begun, ended
 from verus_gateway.web import status, tokens
@@ -48,6 +50,7 @@ class TokenService:
         revocations: What was taken back; shared with the gateway where it is embedded.
         drain: Whether the process is on its way out.
         shared: Where gateways are told at once, for a token service of its own.
+        clients: Who may get tokens; those of the folder, where nothing else is said.
 
     Raises:
         StartupError: its folder holds no keys, or others may read it.
@@ -59,12 +62,13 @@ class TokenService:
         revocations: Revocations,
         drain: Drain,
         shared: Shared | None = None,
+        clients: Clients | None = None,
     ) -> None:
         self._config = config
         self._shared = shared
         self._revocations = revocations
         self._drain = drain
-        self.mint = Mint(config.token_service, revocations)
+        self.mint = Mint(config.token_service, revocations, clients)
         self.counts = HttpCounts()
         self.limiter = _limiter(config.token_service.requests_per_minute)
         self.metrics = Metrics(self.counts, self.limiter, {}, self.mint.readings())
@@ -89,9 +93,9 @@ class TokenService:
         app.add_routes(tokens.routes)
         if self._config.metrics.enabled:
             app.add_routes(status.metrics_routes)
-        app.cleanup_ctx.append(self._keys_followed)
         if self._shared is not None:
-            app.cleanup_ctx.append(partial(self._gateways_told, self._shared))
+            app.cleanup_ctx.append(partial(self._others_told, self._shared))
+        app.cleanup_ctx.append(self._followed)
         return app
 
     def listener(self) -> Listener:
@@ -99,17 +103,26 @@ class TokenService:
         table = self._config.token_service
         return Listener(self.application(), table.host, table.port)
 
-    async def _keys_followed(self, _: web.Application) -> AsyncIterator[None]:
-        task = begun(self.mint.follow(), "keys")
+    async def _followed(self, _: web.Application) -> AsyncIterator[None]:
+        await self.mint.look()
+        task = begun(self.mint.follow(), "keys and clients")
         yield
         await ended(task)
 
-    async def _gateways_told(self, shared: Shared, _: web.Application) -> AsyncIterator[None]:
+    async def _others_told(self, shared: Shared, _: web.Application) -> AsyncIterator[None]:
         exchange = shared.exchange
         exchange.counted = False
-        self._revocations.listen(lambda jti, ends: exchange.tell(RevokedNote(jti, ends)))
+        news = RevocationNews(exchange, self._revocations, shared.revoked)
         async with shared.running(), exchange.running():
+            task = begun(news.catch_up(), "catching up")
             yield
+            await ended(task)
+
+
+def clients_of(table: TokenServiceConfig, shared: Shared | None) -> Clients | None:
+    """Return the clients that several token services share, None where the folder has them."""
+    sheet = shared.sheet(SHEET) if shared and table.clients == "redis" else None
+    return SharedClients(sheet) if sheet else None
 
 
 def _limiter(per_minute: float) -> Limiter:

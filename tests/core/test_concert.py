@@ -11,6 +11,7 @@ from verus_gateway.config import Config, RateLimitConfig, Secret, VerusConfig
 from verus_gateway.gateway import Gateway
 from verus_gateway.limits import Limiter
 from verus_gateway.shared.exchange import Exchange
+from verus_gateway.shared.news import RevocationNews
 from verus_gateway.shared.notes import BlockNote, RevokedNote, SpentNote
 from verus_gateway.testing import FakeClock
 
@@ -77,9 +78,9 @@ async def test_the_list_of_what_was_revoked_is_asked_for_until_it_can_be_had() -
     async def listed() -> Mapping[str, float] | None:
         return found.pop()
 
-    instance.concert._revoked = listed
-    instance.concert._joined.set()
-    task = asyncio.create_task(instance.concert._catch_up())
+    news = RevocationNews(instance.exchange, instance.revocations, listed)
+    news._joined.set()
+    task = asyncio.create_task(news.catch_up())
     async with asyncio.timeout(10):
         while not instance.revocations.known("number"):  # noqa: ASYNC110  it pauses in between
             await asyncio.sleep(0.01)

@@ -8,7 +8,9 @@ import pytest
 
 from verus_gateway.config import (
     AuthConfig,
+    CacheConfig,
     Config,
+    Secret,
     SecurityConfig,
     TokenServiceConfig,
     issuers,
@@ -153,6 +155,29 @@ def test_in_development_it_listens_on_loopback_only(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match=r"token_service\.host: development"):
         load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("cache", "fault"),
+    [
+        (CacheConfig(), "there is no cache.redis_url"),
+        (
+            CacheConfig(redis_url=Secret("redis://here")),
+            "needs cache.redis_secret: without it Redis could add clients",
+        ),
+        (
+            CacheConfig(redis_url=Secret("redis://here"), redis_secret=Secret("x")),
+            None,
+        ),
+    ],
+)
+def test_clients_in_redis_need_a_redis_and_its_secret(
+    cache: CacheConfig, fault: str | None
+) -> None:
+    service = msgspec.structs.replace(SERVICE, clients="redis")
+    faults = list(issuers.service_faults(Config(token_service=service, cache=cache)))
+
+    assert faults == ([f"token_service.clients: {fault}"] if fault else [])
 
 
 @pytest.mark.parametrize(("mode", "number"), [("production", 2), ("development", 0)])

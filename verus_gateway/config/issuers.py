@@ -17,7 +17,7 @@ SOURCES: Final = ("issuer", "jwks_url", "jwks_file", "revocations_url")
 def contradictions(config: Config) -> Iterator[str]:
     """Yield what cannot be meant, whatever the mode."""
     if config.token_service.embedded:
-        yield from _of_service(config.token_service)
+        yield from _of_service(config)
         if config.token_service.max_token_lifetime > config.auth.max_token_lifetime:
             yield "token_service.max_token_lifetime: is over auth.max_token_lifetime"
         for key in SOURCES:
@@ -39,7 +39,7 @@ def weaknesses(config: Config) -> Iterator[str]:
 def service_faults(config: Config) -> Iterator[str]:
     """Yield what the token service must not be started with when it runs alone."""
     service = config.token_service
-    yield from _of_service(service)
+    yield from _of_service(config)
     yield from sharing.contradictions(config.cache)
     if config.security.mode == "production":
         yield from _weak_service(service)
@@ -47,7 +47,8 @@ def service_faults(config: Config) -> Iterator[str]:
         yield "token_service.host: development mode listens on loopback only"
 
 
-def _of_service(service: TokenServiceConfig) -> Iterator[str]:
+def _of_service(config: Config) -> Iterator[str]:
+    service, cache = config.token_service, config.cache
     parts = urlsplit(service.issuer)
     if not service.issuer:
         yield "token_service.issuer: is missing"
@@ -57,6 +58,10 @@ def _of_service(service: TokenServiceConfig) -> Iterator[str]:
         yield "token_service.folder: is missing"
     if service.token_lifetime > service.max_token_lifetime:
         yield "token_service.token_lifetime: is over token_service.max_token_lifetime"
+    if service.clients == "redis" and not cache.redis_url:
+        yield "token_service.clients: there is no cache.redis_url"
+    elif service.clients == "redis" and not (cache.redis_secret or cache.redis_secret_file):
+        yield "token_service.clients: needs cache.redis_secret: without it Redis could add clients"
 
 
 def _weak_service(service: TokenServiceConfig) -> Iterator[str]:

@@ -4,8 +4,9 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,6 +16,8 @@ from verus_gateway.issuer import files, secret
 from verus_gateway.tokens import SCOPE
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FILE: Final = "clients.json"
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -45,11 +48,27 @@ class Client(Struct, frozen=True, kw_only=True):
     since: str = ""
 
 
+Register: TypeAlias = dict[str, Client]
+"""Clients by name."""
+
+
 class Clients(Protocol):
-    """Where clients are found. Called from threads; must not block for long."""
+    """Where clients are found."""
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known who they are; until then nobody can be told from a stranger."""
+        ...
 
     def find(self, id: str) -> Client | None:
-        """Return the client of this name, None where there is none."""
+        """Return the client of this name, None where there is none.
+
+        Called from threads; must not block for long.
+        """
+        ...
+
+    async def look(self) -> None:
+        """See whether they changed; called once a second."""
         ...
 
     def __len__(self) -> int: ...
@@ -73,7 +92,7 @@ class FileClients:
         self._path = folder / FILE
         self._watch = files.Watch(self._path)
         self._watch.changed()
-        self._clients = _read(self._path)
+        self._clients = _in_file(self._path)
 
     def __repr__(self) -> str:
         return f"<FileClients {len(self)} in {self._path}>"
@@ -81,11 +100,19 @@ class FileClients:
     def __len__(self) -> int:
         return len(self._clients)
 
+    @property
+    def known(self) -> bool:
+        """Whether it is known who they are: always, from the file."""
+        return True
+
+    async def look(self) -> None:
+        """Do nothing: the file is looked at whenever somebody asks."""
+
     def find(self, id: str) -> Client | None:
         """Return the client of this name as the file has it now."""
         if self._watch.changed():
             try:
-                self._clients = _read(self._path)
+                self._clients = _in_file(self._path)
             except (StartupError, OSError) as error:
                 log.warning("the clients stay as they are", extra={"cause": str(error)})
         return self._clients.get(id)
@@ -93,7 +120,12 @@ class FileClients:
 
 def listed(folder: Path) -> list[Client]:
     """Return all clients of a folder by name."""
-    return sorted(_read(folder / FILE).values(), key=lambda client: client.id)
+    return by_name(_in_file(folder / FILE))
+
+
+def by_name(clients: Register) -> list[Client]:
+    """Return clients in the order of their names."""
+    return sorted(clients.values(), key=lambda client: client.id)
 
 
 def add(
@@ -104,7 +136,54 @@ def add(
     lifetime: float | None = None,
     rate_class: str = "default",
 ) -> str:
-    """Add a client and return its secret, which is not kept.
+    """Add a client to a folder and return its secret, which is not kept.
+
+    Raises:
+        StartupError: the name is taken, or something is not what it must be.
+    """
+    make = partial(added, id=id, scopes=scopes, lifetime=lifetime, rate_class=rate_class)
+    return change(folder, make)
+
+
+def disable(folder: Path, id: str) -> None:
+    """Let a client of a folder get no tokens any more.
+
+    Raises:
+        StartupError: there is none of this name.
+    """
+    change(folder, partial(disabled, id=id))
+
+
+def rotate(folder: Path, id: str) -> str:
+    """Give a client of a folder another secret, which is returned and not kept.
+
+    Raises:
+        StartupError: there is none of this name.
+    """
+    return change(folder, partial(rotated, id=id))
+
+
+def change(folder: Path, how: Callable[[Register], tuple[Register, T]]) -> T:
+    """Change the clients of a folder, alone, and return what else *how* returns.
+
+    Raises:
+        StartupError: they cannot be read, or *how* refuses.
+    """
+    with files.alone(folder):
+        after, told = how(_in_file(folder / FILE))
+        files.replace(folder / FILE, written(after))
+    return told
+
+
+def added(
+    clients: Register,
+    *,
+    id: str,
+    scopes: Sequence[str],
+    lifetime: float | None = None,
+    rate_class: str = "default",
+) -> tuple[Register, str]:
+    """Return the clients with one more, and its secret.
 
     Raises:
         StartupError: the name is taken, or something is not what it must be.
@@ -112,6 +191,8 @@ def add(
     faults = list(_faults(id, scopes, lifetime, rate_class))
     if faults:
         raise StartupError(*faults)
+    if id in clients:
+        raise StartupError(f"client {id}: is there already")
     fresh = secret.make()
     client = Client(
         id=id,
@@ -121,33 +202,35 @@ def add(
         rate_class=rate_class,
         since=_today(),
     )
-    with files.alone(folder):
-        clients = _read(folder / FILE)
-        if id in clients:
-            raise StartupError(f"client {id}: is there already")
-        _write(folder, {**clients, id: client})
-    return fresh
+    return {**clients, id: client}, fresh
 
 
-def disable(folder: Path, id: str) -> None:
-    """Let a client get no tokens any more.
+def disabled(clients: Register, *, id: str) -> tuple[Register, None]:
+    """Return the clients, of which one gets no tokens any more.
 
     Raises:
         StartupError: there is none of this name.
     """
-    _change(folder, id, lambda client: msgspec.structs.replace(client, disabled=True))
+    return {**clients, id: msgspec.structs.replace(_one(clients, id), disabled=True)}, None
 
 
-def rotate(folder: Path, id: str) -> str:
-    """Give a client another secret, which is returned and not kept; the old one ends at once.
+def rotated(clients: Register, *, id: str) -> tuple[Register, str]:
+    """Return the clients, of which one has another secret, and that; the old one ends at once.
 
     Raises:
         StartupError: there is none of this name.
     """
     fresh = secret.make()
-    changes = {"secret": secret.hashed(fresh), "since": _today(), "disabled": False}
-    _change(folder, id, lambda client: msgspec.structs.replace(client, **changes))
-    return fresh
+    client = msgspec.structs.replace(
+        _one(clients, id), secret=secret.hashed(fresh), since=_today(), disabled=False
+    )
+    return {**clients, id: client}, fresh
+
+
+def _one(clients: Register, id: str) -> Client:
+    if id not in clients:
+        raise StartupError(f"client {id[:64]}: there is none of this name")
+    return clients[id]
 
 
 def _faults(id: str, scopes: Sequence[str], lifetime: float | None, rate_class: str) -> "list[str]":
@@ -163,16 +246,12 @@ def _faults(id: str, scopes: Sequence[str], lifetime: float | None, rate_class: 
     return faults
 
 
-def _change(folder: Path, id: str, change: Callable[[Client], Client]) -> None:
-    with files.alone(folder):
-        clients = _read(folder / FILE)
-        if id not in clients:
-            raise StartupError(f"client {id[:64]}: there is none of this name")
-        _write(folder, {**clients, id: change(clients[id])})
+def read(text: bytes, where: str) -> Register:
+    """Return the clients in *text*, none where it is empty.
 
-
-def _read(path: Path) -> dict[str, Client]:
-    text = files.read(path)
+    Raises:
+        StartupError: it is no list of clients; *where* it stands begins the line.
+    """
     if not text:
         return {}
     try:
@@ -180,13 +259,18 @@ def _read(path: Path) -> dict[str, Client]:
         for client in found:
             secret.check(client.secret)
     except ValueError as error:
-        raise StartupError(f"{path}: {error}") from None
+        raise StartupError(f"{where}: {error}") from None
     return {client.id: client for client in found}
 
 
-def _write(folder: Path, clients: dict[str, Client]) -> None:
+def written(clients: Register) -> bytes:
+    """Return clients as a text."""
     text = msgspec.json.format(msgspec.json.encode(_File(list(clients.values()))), indent=1)
-    files.replace(folder / FILE, text + b"\n")
+    return text + b"\n"
+
+
+def _in_file(path: Path) -> Register:
+    return read(files.read(path), str(path))
 
 
 def _today() -> str:

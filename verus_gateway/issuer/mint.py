@@ -10,7 +10,7 @@ from verus_gateway import jwks
 from verus_gateway.authority import signed_list
 from verus_gateway.config import TokenServiceConfig
 from verus_gateway.issuer import keyring
-from verus_gateway.issuer.clients import FileClients
+from verus_gateway.issuer.clients import Clients, FileClients
 from verus_gateway.issuer.grants import GRANT, METHODS, Grants, Said, Terms
 from verus_gateway.issuer.keyring import Keyring
 from verus_gateway.issuer.ledger import Ledger
@@ -18,7 +18,7 @@ from verus_gateway.revocations import Revocations
 from verus_gateway.shelf import Clock
 
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at the keys' file, and at most as old is a list of revocations."""
+"""Seconds between two looks at keys and clients; at most as old is a list of revocations."""
 
 
 class Mint:
@@ -27,6 +27,7 @@ class Mint:
     Args:
         config: The ``[token_service]`` table.
         revocations: What was taken back; what the folder remembers is told to it.
+        clients: Who may get tokens; those of the folder, where nothing else is said.
         clock: Seconds since 1970.
 
     Raises:
@@ -34,7 +35,11 @@ class Mint:
     """
 
     def __init__(
-        self, config: TokenServiceConfig, revocations: Revocations, clock: Clock = time.time
+        self,
+        config: TokenServiceConfig,
+        revocations: Revocations,
+        clients: Clients | None = None,
+        clock: Clock = time.time,
     ) -> None:
         folder = Path(config.folder)
         if config.generate_keys:
@@ -43,7 +48,7 @@ class Mint:
         self.audience = config.audience
         self.keys = Keyring(folder, clock)
         self.revocations = revocations
-        self._clients = FileClients(folder)
+        self._clients: Clients = FileClients(folder) if clients is None else clients
         self._ledger = Ledger(folder)
         self._ledger.restore(revocations)
         self._clock = clock
@@ -70,6 +75,11 @@ class Mint:
             await self.revocations.revoke(jti, ends)
             self._list = (0.0, b"")
             self.revoked_here += 1
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients can be told from strangers."""
+        return self._clients.known
 
     def known(self, client: str) -> str:
         """Return the name for the log: whoever mistypes may write a secret into its place."""
@@ -104,15 +114,20 @@ class Mint:
             "issuer_tokens_revoked_total": ("Tokens taken back", lambda: self.revoked_here),
             "issuer_refusals_total": ("Requests of clients refused", lambda: self.refused),
             "issuer_throttled_total": ("Requests turned away unheard", lambda: self.throttled),
-            "issuer_clients": ("Clients in the file", lambda: len(self._clients)),
+            "issuer_clients": ("Clients known", lambda: len(self._clients)),
             "issuer_keys": ("Keys published", lambda: len(self.keys.all())),
         }
 
+    async def look(self) -> None:
+        """Look for changed keys and clients."""
+        await self.keys.refresh()
+        await self._clients.look()
+
     async def follow(self) -> None:
-        """Look for changed keys, until cancelled."""
+        """Look once a second, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            await self.keys.refresh()
+            await self.look()
 
 
 def _metadata(issuer: str) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What the gateway sees of what is shared, so that one instance need not load any of it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 from verus_gateway.cache import Behind
 from verus_gateway.config import CacheConfig
 from verus_gateway.shared.exchange import Exchange
+from verus_gateway.sheet import Sheet
 from verus_gateway.shelf import Shelf
 from verus_gateway.tip import Tip
 
@@ -30,6 +31,10 @@ class Shared(Protocol):
 
     def shelf(self) -> Shelf:
         """Return a shelf for values that must be remembered, with a memory of its own."""
+        ...
+
+    def sheet(self, name: str, /) -> Sheet | None:
+        """Return a text that token services share, None where nothing outlives the processes."""
         ...
 
     async def revoked(self) -> Mapping[str, float] | None:
@@ -59,6 +64,15 @@ class Shared(Protocol):
     def tallies(self) -> Mapping[str, tuple[str, str, Callable[[], Mapping[str, int]]]]:
         """Return what is counted by a word: name, help, the word's label, how to read it."""
         ...
+
+
+@asynccontextmanager
+async def sheet_of(cache: CacheConfig, name: str) -> AsyncIterator[Sheet]:
+    """Open the way to one sheet, for a command that ends soon."""
+    from verus_gateway.shared import sheet  # noqa: PLC0415  one instance loads no redis
+
+    async with sheet.opened(cache, name) as opened:
+        yield opened
 
 
 async def doubt_of(cache: CacheConfig) -> str:

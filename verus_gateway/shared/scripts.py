@@ -28,13 +28,19 @@ redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'PX', ARGV[3])
 return 1"""
 """Let a message stand for who comes later, unless one of a later epoch stands there."""
 
+SWAP: Final = """\
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1"""
+"""Write a text in the place of another one, unless that no longer stands there."""
+
 
 def _digest(text: str) -> str:
     return sha1(text.encode()).hexdigest()  # noqa: S324  how Redis names scripts, no secret
 
 
 TEXTS: Final[Mapping[str, str]] = MappingProxyType(
-    {_digest(text): text for text in (RELEASE, RENEW, PIN)}
+    {_digest(text): text for text in (RELEASE, RENEW, PIN, SWAP)}
 )
 """From a script's digest to its text."""
 

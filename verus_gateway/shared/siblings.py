@@ -108,6 +108,9 @@ class Siblings:
         """Remember *key* for *seconds*; tell whether it was not remembered before."""
         return bool(await self._ask("claim", key, b"", seconds))
 
+    def sheet(self, _: str) -> None:
+        """Return None: what workers share ends with them."""
+
     async def revoked(self) -> Mapping[str, float] | None:
         """Return the tokens known to be revoked, and when they end; None: the parent is away."""
         found = await self._ask("listed", "jti")

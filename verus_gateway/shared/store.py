@@ -19,6 +19,7 @@ from verus_gateway.shared.link import Away
 from verus_gateway.shared.notes import RevokedNote
 from verus_gateway.shared.places import key_of, link_to, place_of, state_place
 from verus_gateway.shared.redis_bus import RedisBus
+from verus_gateway.shared.sheet import RedisSheet, sheet_in
 from verus_gateway.shared.shelf import RedisShelf
 from verus_gateway.shared.writer import Writer
 from verus_gateway.shelf import MemoryShelf
@@ -38,6 +39,7 @@ class Store:
     title = "redis"
 
     def __init__(self, cache: CacheConfig) -> None:
+        self._cache = cache
         place = place_of(cache.redis_url, cache.redis_password_file)
         self.link = link_to("answers", place, cache.redis_timeout)
         self.state = self.link
@@ -78,6 +80,10 @@ class Store:
         )
         self._shelves.append(made)
         return made
+
+    def sheet(self, name: str) -> RedisSheet:
+        """Return a text that token services share."""
+        return sheet_in(self._cache, self.state, name)
 
     async def revoked(self) -> Mapping[str, float] | None:
         """Return the tokens known to be revoked, and when they end; None: Redis is away."""

@@ -21,6 +21,9 @@ routes = web.RouteTableDef()
 LARGEST_FORM: Final = 16_384
 """Bytes of a form: a token has 8 KiB at most."""
 
+PAUSE: Final = 1.0
+"""Seconds after which a client may ask again while the clients are not known."""
+
 _STRANGER: Final = anonymous(())
 _NOT_KEPT: Final[dict[str, str]] = {hdrs.CACHE_CONTROL: "no-store", hdrs.PRAGMA: "no-cache"}
 _KEPT: Final[dict[str, str]] = {hdrs.CACHE_CONTROL: "public, max-age=60"}
@@ -71,7 +74,9 @@ async def metadata(request: web.Request) -> web.Response:
 @routes.get("/health")
 async def health(request: web.Request) -> web.Response:
     """Say how the service is; asks nobody."""
-    return _json(200, {"status": "healthy", **request.app[MINT].details()}, {})
+    mint = request.app[MINT]
+    status, code = ("healthy", 200) if mint.ready else ("unhealthy", 503)
+    return _json(code, {"status": status, **mint.details()}, {})
 
 
 async def _answered(
@@ -101,6 +106,8 @@ async def _answered(
 
 
 def _admit(request: web.Request, caller: Caller, address: str) -> None:
+    if not request.app[MINT].ready:
+        raise Shed("the clients are not known yet", retry_after=PAUSE)
     wait = request.app[LIMITER].take(caller, address)
     if wait:
         raise RateLimited("too many requests", "rate", wait)

@@ -26,6 +26,10 @@ class TokenServiceConfig(Struct, frozen=True, kw_only=True):
     folder: Annotated[
         str, Meta(description="where its keys, clients and revocations are, for its user alone")
     ] = ""
+    clients: Annotated[
+        Literal["folder", "redis"],
+        Meta(description="where its clients are: in its folder, or in the Redis of `[cache]`"),
+    ] = "folder"
     algorithm: Annotated[Algorithm, Meta(description="what new keys sign with")] = "ES256"
     generate_keys: Annotated[
         bool, Meta(description="whether the first start makes keys where there are none")
