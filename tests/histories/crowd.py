@@ -22,12 +22,14 @@ from verus_gateway.issuer import clients
 
 INSTANCES: Final = 3
 ISSUER: Final = "https://tokens.example"
-RATE: Final = 10.0
+RATE: Final = 2.0
 """Calls a second that the caller with a small allowance may make."""
-BURST: Final = 5
+BURST: Final = 2
 """Calls it may make at once."""
 REJOINS: Final = 5.0
 """Seconds without a fault within which all that was said is known to all."""
+APART: Final = 2.0
+"""Seconds after a fault within which the instances charge each other's callers again."""
 KEPT: Final = 12
 """Tokens that are shown still, the newest ones."""
 
@@ -126,7 +128,7 @@ class SharedStorm(Storm):
 
     def doings(self) -> list[Doing]:
         """Return what goes on until it is over."""
-        between = partial(self.strike, "redis", self._redis_faults, (1.0, 6.0))
+        between = partial(self.strike, "redis", self._redis_faults, (2.0, 8.0))
         looks = [partial(self._look, number) for number in range(len(self.worlds))]
         shows = [partial(self._show, self.dice(f"show {at}")) for at in range(3)]
         takes = [partial(self._take, self.dice(f"take {at}")) for at in range(2)]

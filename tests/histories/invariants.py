@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, Final
 
 from histories.chronicle import Chronicle, Told, Version
-from histories.crowd import BURST, RATE, REJOINS
+from histories.crowd import APART, BURST, RATE, REJOINS
 from histories.storm import PATIENCE
 
 LEGAL: Final = {
@@ -165,11 +165,11 @@ def revoked_is_refused(history: Chronicle) -> int:
 def allowances_are_shared(history: Chronicle) -> int:
     """Together they grant little more than one would, however often they lose each other."""
     others = len(history.instances) - 1
-    apart = sum(ended - began + REJOINS for began, ended in history.cuts)
+    apart = sum(ended - began + APART for began, ended in history.cuts)
     bursts = BURST * (1 + others) * (1 + len(history.cuts))
-    most = bursts + RATE * (history.seconds + others * min(apart, history.seconds))
-    assert history.refused > history.granted > 0
-    assert history.granted <= most, (history.granted, most)
+    most = bursts + RATE * (history.seconds + others * apart)
+    assert history.refused > 0
+    assert 0 < history.granted <= most, (history.granted, most)
     return history.granted
 
 
