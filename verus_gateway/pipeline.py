@@ -13,6 +13,7 @@ import msgspec
 from verus_gateway import cache, rpc
 from verus_gateway.auth import Caller
 from verus_gateway.cache import Behind, Cache, Entry, Flight, Flights, Want
+from verus_gateway.containment import contained
 from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
 from verus_gateway.freshness import Ttl
@@ -178,14 +179,15 @@ class Pipeline:
         caller.require(method.scope)
         try:
             params = method.read(call.params)
-        except RpcError:
+            if method.ttl == 0 and method.fallback is None:
+                return Miss(method, params, b"", 0, caller.subject is not None)
+            key = cache.key(self._chain, method.name, rpc.canonical(params))
+            return Miss(method, params, key, method.lasts(params), caller.subject is not None)
+        except RpcError as error:
+            _check_carriable(method, error)
             raise
-        except Exception as error:
+        except BaseException as error:  # no await in it: an exit here is the plugin's own
             raise _incident(method, error) from error
-        if method.ttl == 0 and method.fallback is None:
-            return Miss(method, params, b"", 0, caller.subject is not None)
-        key = cache.key(self._chain, method.name, rpc.canonical(params))
-        return Miss(method, params, key, method.lasts(params), caller.subject is not None)
 
     def at_hand(self, known: Known, caller: Caller, now: float) -> Entry | None:
         """Return the fresh answer to a known call if that takes no more than a glance.
@@ -343,11 +345,10 @@ class Pipeline:
             favoured=miss.favoured,
         )
         try:
-            async with asyncio.timeout_at(deadline + GRACE):
-                result = await method.run(line, miss.params)
-                if isinstance(result, Raw) and result is not line.newest:
-                    rpc.value(result)  # a text of the plugin's own making: is it JSON at all?
-                value = rpc.encode(result)
+            result = await contained(lambda: method.run(line, miss.params), deadline + GRACE)
+            if isinstance(result, Raw) and result is not line.newest:
+                rpc.value(result)  # a text of the plugin's own making: is it JSON at all?
+            value = rpc.encode(result)
         except RpcError as error:
             _check_carriable(method, error)
             raise
@@ -397,12 +398,13 @@ def _copied(miss: Miss, caller: Caller) -> Miss:
 
 def _check_carriable(method: Method, error: RpcError) -> None:
     try:
+        msgspec.convert((error.code, error.message), tuple[int, str])
         rpc.encode([error.message, error.data])
     except ValueError as reason:
         raise _incident(method, reason) from error
 
 
-def _incident(method: Method, error: Exception) -> InternalError:
+def _incident(method: Method, error: BaseException) -> InternalError:
     """Log what a plugin did; its caller learns the number only."""
     number = secrets.token_hex(6)
     extra = {"method": method.name, "incident": number}

@@ -11,9 +11,10 @@ from process.distribution import distribution
 
 BAD = """
 import asyncio
+import sys
 import time
 
-from verus_gateway.plugin import OBJECT, PUBLIC, TIP, Raw, method, required
+from verus_gateway.plugin import FOREVER, OBJECT, PUBLIC, TIP, DaemonError, Raw, method, required
 
 async def raises(daemon):
     raise ValueError("the secret of the plugin")
@@ -49,14 +50,53 @@ async def scribbles(daemon, given):
     given["scribbled"] = True
     return given
 
+async def exits(daemon):
+    sys.exit("the plugin leaves")
+
+async def interrupts(daemon):
+    await asyncio.sleep(0)
+    raise KeyboardInterrupt
+
+async def cancels(daemon):
+    raise asyncio.CancelledError
+
+async def cancels_itself(daemon):
+    asyncio.current_task().cancel()
+    await asyncio.sleep(1)
+
+async def raises_the_base(daemon):
+    raise BaseException("the base of all")
+
+async def stays(daemon):
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except BaseException:
+            pass
+
+async def recurs(daemon):
+    return await recurs(daemon)
+
+async def complains(daemon):
+    raise DaemonError(object(), code="a word")
+
+def exits_early(params):
+    sys.exit("before the handler")
+
 def row(name, handler, *params, **more):
-    return method(f"bad.{name}", *params, summary=name, scope=PUBLIC, retry=True,
-                  handler=handler, **more)
+    return method(f"bad.{name}", *params, summary=name, scope=PUBLIC,
+                  handler=handler, **{"retry": True, **more})
 
 METHODS = (
     row("raises", raises), row("hangs", hangs), row("blocks", blocks), row("nan", nan),
     row("octets", octets), row("cyclic", cyclic), row("torn", torn), row("huge", huge),
-    row("leaks", leaks), row("scribbles", scribbles, required("given", OBJECT), ttl=TIP),
+    row("leaks", leaks), row("exits", exits), row("interrupts", interrupts), row("cancels", cancels),
+    row("cancels_itself", cancels_itself), row("raises_the_base", raises_the_base), row("stays", stays),
+    row("recurs", recurs), row("complains", complains),
+    row("kept_exits", exits, ttl=TIP), row("written_exits", exits, retry=False),
+    row("accepts_and_exits", raises, accepts=exits_early),
+    row("lasts_and_exits", raises, ttl=TIP, ttl_if=((FOREVER, exits_early),)),
+    row("scribbles", scribbles, required("given", OBJECT), ttl=TIP),
 )
 """
 
@@ -82,6 +122,43 @@ async def test_g1_what_a_plugin_raises_is_an_error_with_a_number(
     assert "secret" not in str(said.body)
     assert "ValueError" in line["traceback"]
     assert await world.metric("verus_gateway_errors_total", method="bad.raises") == 1
+
+
+LEAVING = [
+    "exits", "interrupts", "cancels", "cancels_itself", "raises_the_base", "recurs", "complains",
+    "kept_exits", "written_exits", "accepts_and_exits", "lasts_and_exits",
+]  # fmt: skip
+
+
+@pytest.mark.fault("G1", "a plugin exits, interrupts or cancels")
+async def test_g1_what_ends_other_programs_is_an_error_with_a_number(
+    begin: Begin, tmp_path: Path
+) -> None:
+    world = await bad(begin, tmp_path)
+
+    said = {name: await world.call(f"bad.{name}") for name in LEAVING * 3}
+
+    for name, each in said.items():
+        assert each.body["error"]["code"] == -32603, name
+        assert each.body["error"]["message"] == f"bad.{name} failed"
+        assert await world.metric("verus_gateway_errors_total", method=f"bad.{name}") == 3
+    assert len(world.gateway.events("plugin failed")) == 3 * len(LEAVING)
+    assert (await world.call("getblockcount")).body["result"] == 20
+    assert await world.gateway.end() == 0
+
+
+@pytest.mark.fault("G2", "a plugin hangs and takes no cancellation")
+async def test_g2_a_plugin_that_cannot_be_ended_is_left_behind_at_its_deadline(
+    begin: Begin, tmp_path: Path
+) -> None:
+    world = await bad(begin, tmp_path)
+
+    said = await asyncio.wait_for(world.call("bad.stays"), 10)
+
+    assert said.body["error"]["code"] == -32603
+    assert (await world.call("getblockcount")).body["result"] == 20
+    assert await world.gateway.end() == 1
+    assert world.gateway.events("tasks do not end")[0]["tasks"] == 1
 
 
 @pytest.mark.fault("G2", "a plugin hangs")
