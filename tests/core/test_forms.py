@@ -145,6 +145,27 @@ def test_a_batch_has_a_hundred_calls_unless_said_otherwise() -> None:
         Forms().decode(batch[1])
 
 
+def test_the_calls_of_a_batch_are_known_one_by_one() -> None:
+    forms = Forms()
+    batch = b'[{"id":1,"method":"a"},{"id":2,"method":"b"}]'
+
+    for _ in range(2):
+        forms.decode(batch)
+
+    assert len(forms) == 2
+    assert forms.find(b'{"id":3,"method":"b"}') is not None
+
+
+def test_a_call_with_ids_inside_of_it_is_known_by_the_first() -> None:
+    forms, body = Forms(), b'{"id":%b,"method":"echo","params":[{"id":1},{"id":2}]}'
+    for _ in range(2):
+        forms.find(body % b"7")
+    [form] = forms._forms.values()
+    form.made = "made"
+
+    assert forms.known(body % b"8") == (form, b"8")
+
+
 @pytest.mark.parametrize("v2", [True, False])
 def test_what_was_made_of_a_form_is_known_by_its_bytes(v2: bool) -> None:
     forms, body = Forms(), CALL if v2 else CALL.replace(b"2.0", b"1.0")

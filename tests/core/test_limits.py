@@ -198,6 +198,7 @@ def test_who_is_deep_in_debt_early_on_is_told_how_long_that_lasts() -> None:
     bucket.charge(9, 1.0)
 
     assert bucket.charge(9, 1.0) == 4.5
+    assert not bucket.charge_together(1, 1.0)
     assert bucket.left(1.0) == (0.0, 4.5)
     assert bucket.left(4.5) == (3.0, 1.0)
     assert bucket.left(9.0) == (5.0, 0.0)
@@ -242,6 +243,13 @@ def test_a_caller_has_so_many_calls_at_once_and_no_more(limiter: Limiter) -> Non
 def test_a_caller_is_given_the_places_that_are_left_of_its_own(limiter: Limiter) -> None:
     with limiter.inside_for(ALICE, HOME, 3), limiter.inside_for(ALICE, HOME, 8) as places:
         assert (places, limiter.inside) == (5, 8)
+
+
+def test_no_place_is_reserved_unless_said_so(clock: FakeClock) -> None:
+    limiter = Limiter(CLASSES, most=3, clock=clock)
+
+    with limiter.inside_for(STRANGER, "a", 2), limiter.inside_for(STRANGER, "b", 2) as places:
+        assert places == 1
 
 
 def test_strangers_leave_the_reserved_places_to_named_callers(limiter: Limiter) -> None:
@@ -304,6 +312,29 @@ def test_the_fullest_come_first_and_those_at_rest_are_not_told(
     assert told == [(HOME, False, "anonymous"), ("alice", True, "gold")]
     assert [each.used for each in limiter.fullest()] == pytest.approx([1.0, 0.25, 0.2])
     assert (limiter.near(named=False), limiter.near(named=True)) == (1, 0)
+
+
+def test_of_those_who_have_used_as_much_ten_are_told_in_the_order_of_their_names(
+    limiter: Limiter,
+) -> None:
+    for number in range(10, 22):
+        limiter.take(STRANGER, f"192.0.2.{number}")
+
+    told = [each.who for each in limiter.fullest()]
+
+    assert told == [f"192.0.2.{number}" for number in range(21, 11, -1)]
+
+
+def test_who_is_full_again_is_told_no_more(limiter: Limiter, clock: FakeClock) -> None:
+    limiter.take(STRANGER, HOME, 4)
+    near = limiter.near(named=False)
+    clock.advance(4.0)
+
+    assert (near, limiter.fullest(), limiter.near(named=False)) == (1, [], 0)
+
+
+def test_the_classes_are_told_by_their_names(limiter: Limiter) -> None:
+    assert limiter.classes == ("anonymous", "default", "gold")
 
 
 def test_calls_under_way_are_told_too(limiter: Limiter) -> None:
@@ -461,6 +492,33 @@ def test_a_caller_goes_on_when_instances_come_and_go(limiter: Limiter, clock: Fa
     clock.advance(0.5)
 
     assert (divided, spend(limiter, ALICE)) == (1, 6)  # a quarter was left: a twentieth
+
+
+def test_a_stranger_in_use_goes_by_what_instances_share(limiter: Limiter, clock: FakeClock) -> None:
+    spend(limiter, STRANGER)
+
+    limiter.split(5)
+    clock.advance(5.0)
+
+    assert spend(limiter, STRANGER) == 1
+
+
+def test_classes_that_change_are_not_shared_where_there_is_one_instance(limiter: Limiter) -> None:
+    limiter.adopt({**CLASSES, "anonymous": allowance("anonymous", burst=80)})
+
+    quota = limiter.quota(STRANGER, HOME)
+
+    assert quota is not None
+    assert quota.burst == 80
+
+
+def test_however_many_instances_share_each_grants_a_burst_of_one(limiter: Limiter) -> None:
+    limiter.split(100)
+
+    quota = limiter.quota(STRANGER, HOME)
+
+    assert quota is not None
+    assert quota.burst == 1.0
 
 
 def test_classes_that_change_count_for_buckets_in_use_and_stay_shared(limiter: Limiter) -> None:
