@@ -1,6 +1,7 @@
 """Each form of URL against the real thing: a server, a socket, TLS, Sentinels, a cluster."""
 
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ pytestmark = needs_redis
 
 
 async def works(start: StartStack, url: str, height: int = 7) -> None:
-    """See that two instances share an answer over *url*."""
+    """See that two instances share an answer and a revocation over *url*."""
     kept = CacheConfig(redis_url=Secret(url), redis_timeout=0.25)
     first = await start(cache=kept)
     second = await start(cache=kept, beside=first.simulator)
@@ -30,7 +31,11 @@ async def works(start: StartStack, url: str, height: int = 7) -> None:
     await eventually(lambda: store.readings()["redis_writes_total"][1]() >= 2)
 
     answer = await second.call("getblock", height)
+    await first.gateway.access.revocations.revoke(f"number {height}", time.time() + 60)
+    known = second.gateway.access.revocations
+    await eventually(lambda: known.known(f"number {height}"))
 
+    assert repr(first.gateway.shelf).endswith(" 0 writes owed>")
     assert answer["result"]["height"] == height
     assert first.simulator.counts["getblock"] == 1
 
