@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf
+from statistics import mean
 from typing import Any
 
 OLDEST = 7.0
@@ -71,6 +72,7 @@ class Instance:
         known: When the gateway was seen to know each version of the chain, or a later one.
         changes: Of the breaker, in order: when, and to what.
         before: Resources before the storm, and `after` it.
+        weights: Its memory in bytes, twice a second.
         counted: Calls, by its own figures.
         further: Calls that are not among those of the chronicle.
         alarms: Lines of its log that tell of a death, or of what nobody expected.
@@ -81,9 +83,15 @@ class Instance:
     changes: list[tuple[float, str]] = field(default_factory=list)
     before: dict[str, float] = field(default_factory=dict)
     after: dict[str, float] = field(default_factory=dict)
+    weights: list[int] = field(default_factory=list)
     counted: float = 0
     further: int = 0
     alarms: list[str] = field(default_factory=list)
+
+    def weight(self, quarter: int) -> float:
+        """Return its mean memory in one quarter of the time, the first is 0."""
+        part = max(1, len(self.weights) // 4)
+        return mean(self.weights[quarter * part : (quarter + 1) * part])
 
     def sent_within(self, began: float, ended: float) -> int:
         """Return how many requests were certainly sent to verusd within this time."""

@@ -25,6 +25,8 @@ TO_VERUSD: Final = 13
 """Connections to verusd that are kept for a while, at most: ``max_concurrency`` and one."""
 TO_REDIS: Final = 32
 """Connections to Redis that are kept, at most."""
+SALTS: Final = 61.0
+"""Seconds for which the salt of a signed call is remembered."""
 RECOVERY: Final = 0.5
 """Its ``recovery_timeout_seconds``."""
 HOLDS_BACK: Final = 5.0
@@ -130,13 +132,16 @@ def nothing_dies(history: Chronicle) -> int:
 
 
 def resources_return(history: Chronicle) -> int:
-    """Descriptors, tasks and memory are back where they were."""
+    """Descriptors and tasks are back where they were, and memory grows no more."""
     kept = TO_VERUSD + (TO_REDIS if len(history.instances) > 1 else 0)
     for instance in history.instances:
         before, after = instance.before, instance.after
         assert after["descriptors"] <= before["descriptors"] + kept + 3, (before, after)
         assert after["tasks"] <= before["tasks"] + 8, (before, after)
         assert after["memory"] <= before["memory"] * 1.5 + 32_000_000, (before, after)
+        if history.seconds > 4 * SALTS:  # what is remembered for a while has begun to go
+            grown = instance.weight(3) - instance.weight(2)
+            assert grown <= 0.05 * instance.weight(2), [instance.weight(at) for at in range(4)]
     return int(max(each.after["memory"] - each.before["memory"] for each in history.instances))
 
 

@@ -91,7 +91,7 @@ class Storm:
         clients = [partial(self._client, self.dice(f"client {at}")) for at in range(CLIENTS)]
         daemon = partial(self.strike, "verusd", self._daemon_faults, (0.3, 2.5))
         line = partial(self.strike, "line", self._line_faults, (0.3, 2.5))
-        return [*clients, self._blocks, self._pulse, daemon, line]
+        return [*clients, self._blocks, self._pulse, self._weigh, daemon, line]
 
     async def settle(self) -> None:
         """Do what is left to do once all is well."""
@@ -199,6 +199,12 @@ class Storm:
             self._pulses.append(asyncio.get_running_loop().time())
             await asyncio.sleep(PULSE)
 
+    async def _weigh(self) -> None:
+        while not self.over:
+            for instance, world in zip(self.chronicle.instances, self.worlds, strict=True):
+                instance.weights.append(weight(world))
+            await asyncio.sleep(0.5)
+
     def _overhear(self, instance: int, data: bytes) -> None:
         """Note a request: at the oldest of the pulses it was not there yet."""
         self.chronicle.hear(instance, data, self._pulses[0], asyncio.get_running_loop().time())
@@ -233,15 +239,24 @@ class Storm:
 
 async def resources(world: World) -> dict[str, float]:
     """Return what a gateway holds now."""
-    folder = Path(f"/proc/{world.gateway.pid}")
-    pages = int((folder / "statm").read_text("utf-8").split()[1])
     return {
-        "descriptors": len(list((folder / "fd").iterdir())),
+        "descriptors": descriptors(world),
         "tasks": await world.metric("verus_gateway_tasks"),
-        "memory": pages * os.sysconf("SC_PAGE_SIZE"),
+        "memory": weight(world),
         "in_flight": await world.metric("verus_gateway_in_flight"),
         "waiting": await world.metric("verus_gateway_daemon_waiting"),
     }
+
+
+def descriptors(world: World) -> int:
+    """Return how many file descriptors a gateway has open."""
+    return len(list(Path(f"/proc/{world.gateway.pid}/fd").iterdir()))
+
+
+def weight(world: World) -> int:
+    """Return the bytes that a gateway holds in memory."""
+    pages = Path(f"/proc/{world.gateway.pid}/statm").read_text("utf-8").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _choice(dice: random.Random, id: int) -> Call:

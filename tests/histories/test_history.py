@@ -43,7 +43,7 @@ async def test_thirteen_invariants_hold_of_three_gateways_that_share_a_redis(
 def plan(whose: str) -> tuple[int, float]:
     """Return seed and seconds, and say them."""
     seed = int(os.environ.get("HISTORY_SEED") or random.randrange(10**9))  # noqa: S311  a plan
-    seconds = float(os.environ.get("SOAK_SECONDS") or 12) / 2
+    seconds = float(os.environ.get("SOAK_SECONDS") or 10) / 2
     say(f"\nhistory of {whose}, {seconds:g} s, HISTORY_SEED={seed}")
     return seed, seconds
 
@@ -52,7 +52,8 @@ def check(history: Chronicle, checks: Mapping[str, Check]) -> None:
     """Hold a history to its invariants, and say how much each has looked at."""
     say(f"faults injected: {sum(history.faults.values())} {history.faults}")
     for instance in history.instances:
-        say(f"before {instance.before}\nafter  {instance.after}")
+        quarters = [round(instance.weight(at) / 1e6, 1) for at in range(4)]
+        say(f"before {instance.before}\nafter  {instance.after}\nmemory by quarters {quarters} MB")
     for name, holds in checks.items():
         say(f"{name:30} {holds(history):>9}  {(holds.__doc__ or '').splitlines()[0]}")
 
