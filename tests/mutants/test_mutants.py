@@ -1,6 +1,7 @@
 """The lists of mutants are in step with the code, and the command that tries them does its work."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -76,6 +77,16 @@ def test_each_change_that_is_listed_has_its_reason(name: str) -> None:
 
     assert all(file.is_file() for file in (watched.file, *watched.tests))
     assert all(len(why.split()) > 2 for _, why in watched.alive)
+
+
+def test_the_page_counts_what_the_lists_hold() -> None:
+    page = (ROOT / "docs" / "mutants.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)\.py`.* \| (\d+) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+
+    assert {name: int(live) for name, _, _, live in rows} == {
+        name: len(watched.alive) for name, watched in KNOWN.items()
+    }
+    assert all(int(made) == int(noticed) + int(live) for _, made, noticed, live in rows)
 
 
 # ---------------------------------------------------------------- the command
