@@ -70,6 +70,12 @@ class Asking:
         """Return the status with which alice is given a token, or not."""
         return (await self.say(f"{url}/oauth/token", secret, **GRANT))[0]
 
+    async def ready(self, url: str) -> None:
+        """Wait until a token service knows its clients."""
+        async with asyncio.timeout(20):
+            while (await self.health(url))[0] != 200:
+                pass  # each look is a request
+
     async def health(self, url: str) -> tuple[int, Any]:
         """Return what it says of itself."""
         async with self._session.get(f"{url}/health") as response:
@@ -116,6 +122,8 @@ async def test_a_token_that_one_takes_back_is_good_at_no_other(
     async with AsyncExitStack() as stack:
         here, there = [await stack.enter_async_context(running(file)) for file in files]
         ask = Asking(await stack.enter_async_context(aiohttp.ClientSession()))
+        await ask.ready(here)
+        await ask.ready(there)
         token = (await ask.say(f"{here}/oauth/token", secret, **GRANT))[1]["access_token"]
 
         before = await ask.say(f"{there}/oauth/introspect", secret, token=token)
@@ -124,6 +132,7 @@ async def test_a_token_that_one_takes_back_is_good_at_no_other(
             while (await ask.say(f"{there}/oauth/introspect", secret, token=token))[1]["active"]:
                 pass  # each look costs a scrypt
         late = await stack.enter_async_context(running(files[1]))
+        await ask.ready(late)
         async with asyncio.timeout(20):
             while (await ask.say(f"{late}/oauth/introspect", secret, token=token))[1]["active"]:
                 pass
@@ -140,6 +149,7 @@ async def test_without_redis_nobody_is_taken_for_a_stranger_and_known_clients_go
     async with aiohttp.ClientSession() as session:
         ask = Asking(session)
         async with running(file) as url:
+            await ask.ready(url)
             server.kill()
             known = await ask.status(url, secret)
         async with running(file) as url:
