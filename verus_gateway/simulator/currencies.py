@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from verus_gateway.simulator import base58, names
+from verus_gateway.simulator.names import Named
 from verus_gateway.simulator.parameters import Parameters
 from verus_gateway.simulator.univalue import COIN
 
@@ -15,34 +15,20 @@ BASKET: Final = 33
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Currency:
+class Currency(Named):
     """A token or a basket.
 
     Attributes:
-        name: Without its parent.
-        parent: Id of the currency it was defined under.
         path: With its parents, as verusd calls it.
         supply: Satoshis at its launch.
         reserves: From i-address to weight, for a basket.
         endowment: Satoshis of each reserve at its launch.
     """
 
-    name: str
-    parent: bytes
     path: str
     supply: int
     reserves: tuple[tuple[str, Decimal], ...] = ()
     endowment: tuple[int, ...] = ()
-
-    @property
-    def id(self) -> bytes:
-        """Its 20 bytes."""
-        return names.child(self.name, self.parent)
-
-    @property
-    def address(self) -> str:
-        """Its i-address."""
-        return base58.encode(base58.IDENTITY, self.id)
 
     @property
     def basket(self) -> bool:

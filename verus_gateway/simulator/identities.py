@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from verus_gateway.simulator import base58, names
+from verus_gateway.simulator import base58
 from verus_gateway.simulator.ledger import Coin, Ledger
+from verus_gateway.simulator.names import Named
 from verus_gateway.simulator.scripts import Smart, smart, understand
 from verus_gateway.simulator.stream import Reader, blob, size, word
 
@@ -24,12 +25,10 @@ Multimap: TypeAlias = tuple[tuple[bytes, tuple[bytes, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Named):
     """One version of an identity.
 
     Attributes:
-        name: Without its parent.
-        parent: Id of the currency it was registered under.
         primaries: R-addresses that may sign for it.
         minimum: How many of them must.
         revocation, recovery: Ids that may revoke and recover it.
@@ -41,8 +40,6 @@ class Identity:
         version: Of its form.
     """
 
-    name: str
-    parent: bytes
     primaries: tuple[str, ...]
     revocation: bytes
     recovery: bytes
@@ -53,16 +50,6 @@ class Identity:
     multimap: Multimap = ()
     timelock: int = 0
     version: int = VERSION
-
-    @property
-    def id(self) -> bytes:
-        """Its 20 bytes."""
-        return names.child(self.name, self.parent)
-
-    @property
-    def address(self) -> str:
-        """Its i-address."""
-        return base58.encode(base58.IDENTITY, self.id)
 
     @property
     def revoked(self) -> bool:

@@ -126,19 +126,7 @@ class Ledger:
             self.spends[coin.outpoint] = Spend(
                 coin=coin, txid=transaction.txid, n=n, height=block.height
             )
-            self._note(
-                Delta(
-                    address=coin.address,
-                    satoshis=-coin.value,
-                    script=coin.script,
-                    txid=transaction.txid,
-                    n=n,
-                    position=position,
-                    height=block.height,
-                    time=block.time,
-                    spending=True,
-                )
-            )
+            self._note(coin, block, (transaction.txid, n, position), spending=True)
 
     def _pay(self, transaction: Transaction, block: Block, position: int) -> None:
         for n, paid in enumerate(transaction.outputs):
@@ -152,19 +140,7 @@ class Ledger:
                 coinbase=transaction.coinbase,
             )
             self._begin(coin)
-            self._note(
-                Delta(
-                    address=coin.address,
-                    satoshis=paid.value,
-                    script=paid.script,
-                    txid=transaction.txid,
-                    n=n,
-                    position=position,
-                    height=block.height,
-                    time=block.time,
-                    spending=False,
-                )
-            )
+            self._note(coin, block, (transaction.txid, n, position), spending=False)
 
     def _begin(self, coin: Coin) -> None:
         self.unspent[coin.outpoint] = coin
@@ -181,6 +157,21 @@ class Ledger:
             del self._smart[found.kind][outpoint]
         return coin
 
-    def _note(self, delta: Delta) -> None:
-        if delta.address is not None:
-            self._deltas.setdefault(delta.address, []).append(delta)
+    def _note(
+        self, coin: Coin, block: Block, where: tuple[str, int, int], *, spending: bool
+    ) -> None:
+        if coin.address is None:
+            return
+        txid, n, position = where
+        delta = Delta(
+            address=coin.address,
+            satoshis=-coin.value if spending else coin.value,
+            script=coin.script,
+            txid=txid,
+            n=n,
+            position=position,
+            height=block.height,
+            time=block.time,
+            spending=spending,
+        )
+        self._deltas.setdefault(coin.address, []).append(delta)

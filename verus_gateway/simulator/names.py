@@ -1,13 +1,38 @@
 """Ids that follow from names: identities, currencies and VDXF keys, as verusd derives them."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
+from verus_gateway.simulator import base58
 from verus_gateway.simulator.ripemd import hash160
 
 DATA_SEPARATOR: Final = "::"
 """Stands between a namespace and a key in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What has its id from its name: an identity or a currency.
+
+    Attributes:
+        name: Without its parent.
+        parent: Id of the currency under which it was registered or defined.
+    """
+
+    name: str
+    parent: bytes
+
+    @property
+    def id(self) -> bytes:
+        """Its 20 bytes."""
+        return child(self.name, self.parent)
+
+    @property
+    def address(self) -> str:
+        """Its i-address."""
+        return base58.encode(base58.IDENTITY, self.id)
 
 
 @lru_cache(maxsize=4096)
