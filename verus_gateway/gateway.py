@@ -1,7 +1,6 @@
 """Everything one process consists of, put together and not yet started."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -24,7 +23,6 @@ from verus_gateway.revocations import Revocations
 from verus_gateway.shared.port import shared_by
 from verus_gateway.shared.siblings import Siblings
 from verus_gateway.shelf import MemoryShelf, Shelf
-from verus_gateway.tasks import begun, ended
 from verus_gateway.tracing import Tracing, named
 from verus_gateway.watchdog import Watchdog
 from verus_gateway.web.admin.office import Office, Shelves, furnish
@@ -136,23 +134,8 @@ class Gateway:
                 await stack.enter_async_context(chain.running(self.config.server.shutdown_timeout))
             if self.concert:
                 await stack.enter_async_context(self.concert.running())
-            await stack.enter_async_context(self._loop_watched())
+            await stack.enter_async_context(self.watchdog.running())
             yield
-
-    @asynccontextmanager
-    async def _loop_watched(self) -> AsyncIterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(
-            target=self.watchdog.watch, args=(stop,), name="watchdog", daemon=True
-        )
-        task = begun(self.watchdog.beat(), "heartbeat")
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            await ended(task)
-            await asyncio.to_thread(thread.join)
 
     def _daemons(self) -> dict[str, VerusConfig]:
         return {self.config.verus.chain: self.config.verus, **self.config.chains}

@@ -5,10 +5,13 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from time import monotonic
 from types import FrameType, MappingProxyType
 from typing import Final, TypeAlias
+
+from verus_gateway.tasks import begun, ended
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +100,20 @@ class Watchdog:
                 return self._suspects[root]
             frame = frame.f_back
         return None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Beat, and look from a thread, until the block ends."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self.watch, args=(stop,), name="watchdog", daemon=True)
+        task = begun(self.beat(), "heartbeat")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            await ended(task)
+            await asyncio.to_thread(thread.join)
 
     def watch(self, stop: threading.Event) -> None:
         """Look once a second until *stop* is set; the body of the thread."""

@@ -165,17 +165,9 @@ def client(place: Place, *, seconds: float, connections: int = CONNECTIONS) -> S
             )
             return Cluster(made)
         case "sentinel":
-            sentinel = aioredis.Sentinel(  # type: ignore[no-untyped-call]  # of redis-py
-                place.hosts,
-                sentinel_kwargs={
-                    **_options(place, seconds),
-                    **_tls(place),
-                    "username": place.sentinel_user or None,
-                    "password": place.sentinel_password or None,
-                },
-            )
-            master = sentinel.master_for(place.master, db=place.database, **_tls(place), **options)
-            return Single(master, *sentinel.sentinels)
+            asked = _sentinel(place, seconds)
+            master = asked.master_for(place.master, db=place.database, **_tls(place), **options)
+            return Single(master, *asked.sentinels)
         case "socket":
             redis = aioredis.Redis(unix_socket_path=place.path, db=place.database, **options)
             return Single(redis)
@@ -185,6 +177,18 @@ def client(place: Place, *, seconds: float, connections: int = CONNECTIONS) -> S
                 host=host, port=port, db=place.database, **_tls(place), **options
             )
             return Single(redis)
+
+
+def _sentinel(place: Place, seconds: float) -> Any:
+    return aioredis.Sentinel(  # type: ignore[no-untyped-call]  # of redis-py
+        place.hosts,
+        sentinel_kwargs={
+            **_options(place, seconds),
+            **_tls(place),
+            "username": place.sentinel_user or None,
+            "password": place.sentinel_password or None,
+        },
+    )
 
 
 def _options(place: Place, seconds: float) -> dict[str, Any]:
