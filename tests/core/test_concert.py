@@ -7,7 +7,7 @@ from core.test_shared_breakers import Air, Mouth
 from verus_gateway import registry
 from verus_gateway.auth import Caller
 from verus_gateway.concert import LISTED, Concert
-from verus_gateway.config import Config, RateLimitConfig, Secret, VerusConfig
+from verus_gateway.config import Config, RateClass, RateLimitConfig, Secret, VerusConfig
 from verus_gateway.gateway import Gateway
 from verus_gateway.limits import Limiter
 from verus_gateway.shared.exchange import Exchange
@@ -18,12 +18,16 @@ from verus_gateway.testing import FakeClock
 ALICE = Caller("alice", frozenset(), "default")
 
 
+SLOW = RateClass(rate=0.001)
+"""Nothing comes back while a test runs, however busy the machine is."""
+
+
 class Instance:
     """A gateway that was never started, in concert with others over a played carrier."""
 
     def __init__(self, name: str, air: Air) -> None:
         verus = VerusConfig(rpc_user="user", rpc_password=Secret("none"))
-        config = Config(verus=verus, rate_limit=RateLimitConfig())
+        config = Config(verus=verus, rate_limit=RateLimitConfig(default=SLOW))
         self.gateway = Gateway(config, registry.load(registry.installed()))
         self.mouth = Mouth(air)
         self.exchange = Exchange(self.mouth, name=name, clock=FakeClock())
