@@ -9,6 +9,7 @@ The functions `admitted`, `succeeded`, `failed` and `abandoned` are the whole po
 read no clock, take no lock and await nothing.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -215,6 +216,10 @@ class Breaker:
     def refuses(self) -> bool:
         """Tell whether a call made now would be refused; changes nothing."""
         return admitted(self.state, self.rules, self._clock()) is None
+
+    def refuses_until(self) -> float:
+        """Return until when calls are refused unless `state` is another by then; -inf for no time."""
+        return self.state.until if isinstance(self.state, Open) else -math.inf
 
     def retry_after(self) -> float:
         """Return the seconds until a call may be tried again."""

@@ -95,7 +95,7 @@ class Chain:
             discover=discover,
             behind=share and share(self.tip),
             note=self.refresher.note,
-            away=self.breaker.refuses,
+            breaker=self.breaker,
         )
         self._listen()
 

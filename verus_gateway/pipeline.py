@@ -6,7 +6,7 @@ import math
 import secrets
 from collections.abc import Callable, Coroutine
 from copy import deepcopy
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,7 @@ from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
 from verus_gateway.freshness import Ttl
 from verus_gateway.guard import Line
-from verus_gateway.plugin import Constant, Method, Params, Raw
+from verus_gateway.plugin import Constant, Method, Params, Raw, Stale
 from verus_gateway.registry import Registry
 from verus_gateway.rpc import Call
 from verus_gateway.tip import Tip
@@ -86,6 +86,10 @@ class Known(msgspec.Struct, eq=False):
             here, where it would outlive its place in the cache.
         turn: The tip's, then.
         until: Until when it stays fresh unless there is another turn.
+        stale_at: Of the entry that stood in when there was no fresh one.
+        stale_turn: The tip's, then.
+        stale_state: What the breaker's state was.
+        stale_until: Until when it may stand in unless there is another turn or state.
         hits: Where those are counted that memory answers; its user's to fill.
         text: What they are told; its user's to fill.
     """
@@ -97,8 +101,29 @@ class Known(msgspec.Struct, eq=False):
     at: float = math.nan
     turn: int = -1
     until: float = -math.inf
+    stale_at: float = math.nan
+    stale_turn: int = -1
+    stale_state: Any = None
+    stale_until: float = -math.inf
     hits: Any = None
     text: Any = None
+
+
+class Refusing(Protocol):
+    """What may refuse calls to the daemon."""
+
+    @property
+    def state(self) -> object:
+        """Another object each time what it refuses may have changed, but for what time changes."""
+        ...
+
+    def refuses(self) -> bool:
+        """Tell whether a call made now would be refused."""
+        ...
+
+    def refuses_until(self) -> float:
+        """Return until when calls are refused unless `state` is another by then; -inf for no time."""
+        ...
 
 
 class Pipeline:
@@ -116,7 +141,7 @@ class Pipeline:
         behind: The tier behind memory, where there is one.
         largest: Bytes of a result, at most.
         note: Told of each permitted call, before it is answered, and how many there are.
-        away: Whether the daemon would refuse a call made now.
+        breaker: Tells whether the daemon would be asked.
     """
 
     def __init__(
@@ -133,7 +158,7 @@ class Pipeline:
         discover: Callable[[frozenset[str]], bytes],
         behind: Behind | None = None,
         note: Callable[[Miss, int], None] = lambda _, __: None,
-        away: Callable[[], bool] = bool,
+        breaker: Refusing,
     ) -> None:
         self._methods = methods
         self._cache = kept
@@ -146,7 +171,7 @@ class Pipeline:
         self._fresh = fresh
         self._discover = discover
         self._behind = behind
-        self._away = away
+        self._breaker = breaker
         self._flights: Flights[Answer] = Flights()
         self.note = note
         self._writes: set[asyncio.Task[Entry]] = set()
@@ -210,6 +235,22 @@ class Pipeline:
             return entry
         return None
 
+    def stale_at_hand(self, known: Known, caller: Caller, now: float) -> Entry | None:
+        """Return the entry that stands in for a fresh answer while verusd is away, at a glance.
+
+        As with `at_hand`, which comes first, it is what `look` would find.
+        """
+        if (
+            known.stale_state is self._breaker.state
+            and known.stale_turn == self._tip.turn
+            and now < known.stale_until
+            and known.scope in caller.scopes
+            and (entry := self._find(known.key)) is not None
+            and entry.at == known.stale_at
+        ):
+            return entry
+        return None
+
     def second_best(self, known: Known, caller: Caller) -> Answer | None:
         """Return what stands in for the answer to a known call that is not `at_hand`.
 
@@ -217,7 +258,13 @@ class Pipeline:
         """
         if known.scope not in caller.scopes or self._recall(known.miss, known) is not None:
             return None
-        return self._stand_in(known.miss)
+        answer = self._stand_in(known.miss)
+        fallback, entry = known.miss.method.fallback, self._find(known.key)
+        if answer is not None and isinstance(fallback, Stale) and entry is not None:
+            known.stale_at, known.stale_turn = entry.at, self._tip.turn
+            known.stale_state = self._breaker.state
+            known.stale_until = min(self._breaker.refuses_until(), entry.at + fallback.within)
+        return answer
 
     def _recall(self, miss: Miss, known: Known | None = None) -> Answer | None:
         kept = self._cache.find(miss.key)
@@ -360,7 +407,11 @@ class Pipeline:
 
     def _stand_in(self, miss: Miss) -> Answer | None:
         """Return the fallback in memory where verusd, the only one to ask, would not be asked now."""
-        if miss.method.fallback is None or miss.method.handler is not None or not self._away():
+        if (
+            miss.method.fallback is None
+            or miss.method.handler is not None
+            or not self._breaker.refuses()
+        ):
             return None
         return self._fallback(miss, self._cache.find(miss.key))
 

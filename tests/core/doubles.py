@@ -114,8 +114,21 @@ class Gateway:
             largest=1_000_000,
             fresh=fresh,
             note=note,
-            away=lambda: self.away,
+            breaker=self,
         )
+
+    @property
+    def state(self) -> bool:
+        """The breaker's state: another object where it refuses."""
+        return self.away
+
+    def refuses(self) -> bool:
+        """Tell whether the breaker refuses calls."""
+        return self.away
+
+    def refuses_until(self) -> float:
+        """Return until when it does."""
+        return math.inf if self.away else -math.inf
 
     async def block(self, hash: str, height: int, previous: str = "") -> None:
         self.chain.answers["getbestblockhash"] = hash

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from verus_gateway.auth import anonymous
+from verus_gateway.breaker import Breaker, Rules
 from verus_gateway.cache import Cache
 from verus_gateway.dialect import Question
 from verus_gateway.errors import AnswerTooLarge, DaemonError, InternalError, InvalidParams, TimedOut
@@ -48,6 +49,7 @@ async def answer(row: Method, daemon: FakeDaemon | None = None, *params: Json) -
         chain="VRSC",
         timeout=30,
         largest=1_000,
+        breaker=Breaker(Rules()),
         discover=lambda _: b"{}",
     )
     return await pipeline.answer(Call(row.name, list(params), b"1"), anonymous([PUBLIC]))

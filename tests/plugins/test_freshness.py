@@ -6,6 +6,7 @@ import pytest
 
 from verus_gateway import registry
 from verus_gateway.auth import Caller
+from verus_gateway.breaker import Breaker, Rules
 from verus_gateway.cache import Cache
 from verus_gateway.pipeline import Pipeline
 from verus_gateway.plugin import Method, UntilBlock
@@ -34,6 +35,7 @@ class Chain:
             self.daemon,
             chain="VRSC",
             timeout=60.0,
+            breaker=Breaker(Rules()),
             discover=lambda _: b"",
             largest=10**6,
         )

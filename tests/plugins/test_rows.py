@@ -5,6 +5,7 @@ import pytest
 import verus_chain
 from verus_gateway import registry, rpc
 from verus_gateway.auth import Caller
+from verus_gateway.breaker import Breaker, Rules
 from verus_gateway.cache import Cache
 from verus_gateway.forbidden import FORBIDDEN
 from verus_gateway.pipeline import Pipeline
@@ -206,6 +207,7 @@ async def test_a_height_as_number_and_as_text_is_one_call_and_one_answer() -> No
         "timeout": 60.0,
         "largest": 1_000,
         "discover": lambda _: b"",
+        "breaker": Breaker(Rules()),
     }
     pipeline = Pipeline(
         Registry({"getblock": Row(row, "verus-chain")}),

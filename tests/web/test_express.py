@@ -17,10 +17,11 @@ from stack import UNLIMITED, Stack, StartStack, until
 from web.doors import Door, counted, plain
 
 from verus_gateway import jwks
-from verus_gateway.auth import Caller, Headers, Recall, nobody
+from verus_gateway.auth import Caller, Headers, Recall, anonymous, nobody
 from verus_gateway.config import (
     AnonymousClass,
     AuthConfig,
+    CacheConfig,
     RateClass,
     RateLimitConfig,
     SecurityConfig,
@@ -431,7 +432,14 @@ async def test_long_answers_leave_by_the_lane_alone_and_in_batches(start: StartS
     assert doors.express.gateway.counts.express_others == 4
 
 
-async def test_a_request_is_known_as_a_whole_until_its_answer_changes(doors: Doors) -> None:
+async def test_a_request_is_known_as_a_whole_until_its_answer_changes(start: StartStack) -> None:
+    asked_for_only = CacheConfig(refresh_calls=0)
+    doors = Doors(
+        *[
+            await start(server=ServerConfig(express_lane=open), rates=SLOW, cache=asked_for_only)
+            for open in (False, True)
+        ]
+    )
     other = post(CALL.replace(b":1,", b":77,"), JSON)
     pair = post(b"[" + CALL + b"," + BODIES[1] + b"]", JSON)
     for request in (GOOD, other, pair):
@@ -534,6 +542,21 @@ async def test_which_credentials_are_taken_may_change_for_known_heads(doors: Doo
     assert doors.express.gateway.counts.by_lane == before
 
 
+async def test_what_a_connection_asked_before_is_not_known_to_others_rules(doors: Doors) -> None:
+    stack = doors.express
+    door = Door(stack)
+    await door.say(*[GOOD] * 6)
+    before = stack.gateway.counts.by_lane
+
+    stack.gateway.authenticator.adopt(anonymous(()), [])
+    said = await door.say(GOOD, GOOD)
+    await door.hang_up()
+
+    assert before == 4
+    assert said.count(b"HTTP/1.1 200 OK") == 6
+    assert said.count(b"HTTP/1.1 401") == 2
+
+
 async def test_who_is_over_the_limit_is_refused_by_both(start: StartStack) -> None:
     limits = RateLimitConfig(anonymous=AnonymousClass(rate=0.001, burst=7))
     doors = Doors(
@@ -574,16 +597,20 @@ async def test_a_degraded_answer_is_marked_by_both(doors: Doors) -> None:
 
 
 async def test_a_long_answer_that_stands_in_is_marked_by_both(start: StartStack) -> None:
-    ordinary = await start(server=ServerConfig(express_lane=False), rates=SLOW)
-    doors = Doors(ordinary, await start(beside=ordinary.simulator, rates=SLOW))
+    row = method("acme.none", summary="x", scope=PUBLIC, retry=True, fallback=Constant([]))
+    ordinary = await start(server=ServerConfig(express_lane=False), rates=SLOW, offered=(row,))
+    doors = Doors(ordinary, await start(beside=ordinary.simulator, rates=SLOW, offered=(row,)))
     long = post(b'{"jsonrpc":"2.0","id":1,"method":"getblock","params":["20"]}', JSON)
+    none = post(b'{"jsonrpc":"2.0","id":1,"method":"acme.none"}', JSON)
     await doors.compare(*[long] * 6)
+    await doors.compare(*[none] * 6)
     before = doors.express.gateway.counts.by_lane
 
     await go_away(doors)
     await doors.compare(*[long] * 3)
+    await doors.compare(*[none] * 4)
 
-    assert doors.express.gateway.counts.by_lane == before + 3
+    assert doors.express.gateway.counts.by_lane == before + 7
 
 
 async def test_calls_with_changing_ids_leave_by_the_lane_whatever_they_are(

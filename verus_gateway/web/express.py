@@ -62,6 +62,8 @@ class Line(Busy, Protocol):
     """What that address counts as where no proxy says otherwise."""
     head: bytes
     """The head of the request that goes the ordinary way now, where it may be learned."""
+    repeat: Repeat | None
+    """The known request that came last: most often it comes again."""
 
     @property
     def idle(self) -> bool:
@@ -100,7 +102,9 @@ class Lane:
 
     def take(self, line: Line, data: bytes) -> bool:
         """See to it that the request in *data* is answered, if it is one for the lane; tell whether."""
-        repeat = self._known(data)
+        repeat = line.repeat
+        if repeat is None or not repeat.live or data != repeat.data:
+            repeat = line.repeat = self._known(data)
         if repeat is not None and line.idle:
             if self._repeat(line, repeat):
                 return True

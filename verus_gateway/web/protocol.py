@@ -26,6 +26,7 @@ from verus_gateway.web.heads import owed
 from verus_gateway.web.keys import ADDRESSES, COUNTS
 from verus_gateway.web.middleware import SECURITY_HEADERS, dressed, worded
 from verus_gateway.web.refusal import refusal
+from verus_gateway.web.repeats import Repeat
 
 LINGER: Final = 0.5
 """Seconds for which a server that ends still hears those who have just connected."""
@@ -57,7 +58,7 @@ class Protocol(RequestHandler):
 
     __slots__ = (
         *("_full", "_heard", "_held", "_held_size", "_leave", "_owed", "_patience", "_server"),
-        *("_stream", "_take", "_taking_up", "_unused", "group", "head", "peer"),
+        *("_stream", "_take", "_taking_up", "_unused", "group", "head", "peer", "repeat"),
     )
 
     def __init__(self, server: "Server", **options: Any) -> None:
@@ -70,6 +71,7 @@ class Protocol(RequestHandler):
         self._heard = True
         self.head = b""
         self.peer = self.group = ""
+        self.repeat: Repeat | None = None
         self._leave: Callable[[], None] | None = None
         self._held: deque[bytes] = deque()
         self._held_size = 0

@@ -66,6 +66,11 @@ class Ask(msgspec.Struct, eq=False):
 class Single:
     """A request with one known call.
 
+    Attributes:
+        data: Its bytes, where it is one of `Repeats`.
+        live: Whether it is.
+        head, cost, kind, weight: What the lane asks of it.
+
     Args:
         head: Of the request.
         known: What is known of all calls like it.
@@ -84,16 +89,20 @@ class Single:
         "_note",
         "_served",
         "_stale",
+        "_stale_at_hand",
         "_v2",
         "_whole",
         "cost",
+        "data",
         "head",
         "kind",
+        "live",
         "weight",
     )
 
     def __init__(self, head: Head, known: Known, *, v2: bool) -> None:
         self.head = head
+        self.data, self.live = b"", False
         self.cost = known.cost
         self.weight = OVERHEAD + 2 * SHORT
         self.kind: Kind = "cache"
@@ -108,6 +117,7 @@ class Single:
         self._stale: tuple[bytes, ...] = ()
         self._served = head.served
         self._at_hand = head.served.pipeline.at_hand
+        self._stale_at_hand = head.served.pipeline.stale_at_hand
         self._note = head.served.pipeline.note
 
     def of(self, id: bytes) -> "Single":
@@ -124,7 +134,7 @@ class Single:
         """Return the rest of the response, from its length on, None where it is not at hand."""
         entry = self._at_hand(self._known, caller, now)
         if entry is None:
-            return self._second_best(caller)
+            return self._stand_in(caller, now)
         if self._at != entry.at and not self._frame(entry):
             return None
         self.kind = "cache"
@@ -149,11 +159,15 @@ class Single:
         self._at = entry.at
         return True
 
-    def _second_best(self, caller: Caller) -> Sequence[bytes] | None:
+    def _stand_in(self, caller: Caller, now: float) -> Sequence[bytes] | None:
         """Return the rest of the response where a fallback stands in and is short.
 
         An age is told in tenths of a second: for half of one, what was written out is good.
         """
+        entry = self._stale_at_hand(self._known, caller, now)
+        if entry is not None and self._degraded == (entry.value, int(20 * (now - entry.at))):
+            self.kind = "stale"
+            return self._stale
         answer = self._served.pipeline.second_best(self._known, caller)
         if answer is None:
             return None
@@ -198,7 +212,9 @@ class Batch:
         "_served",
         "_tally",
         "cost",
+        "data",
         "head",
+        "live",
         "weight",
     )
 
@@ -206,6 +222,7 @@ class Batch:
 
     def __init__(self, head: Head, asks: Sequence[Ask], most: int) -> None:
         self.head = head
+        self.data, self.live = b"", False
         self.cost = sum(ask.known.cost for ask in asks)
         self.weight = len(asks) * (OVERHEAD + SHORT)
         self._asks = asks
@@ -270,12 +287,16 @@ class Repeats:
 
     def clear(self) -> None:
         """Forget all."""
+        for repeat in self._known.values():
+            repeat.live = False
         self._known.clear()
         self._size = 0
 
     def drop(self, data: bytes) -> None:
         """Forget the request in *data*: what is known of it is no longer so."""
-        self._size -= len(data) + self._known.pop(data).weight
+        gone = self._known.pop(data)
+        gone.live = False
+        self._size -= len(data) + gone.weight
 
     def note(self, data: bytes, repeat: Repeat) -> None:
         """Keep the request in *data* if it came before."""
@@ -287,7 +308,8 @@ class Repeats:
                 self._once.clear()
             self._once.add(mark)
             return
-        self._known[data] = repeat.kept()
+        kept = self._known[data] = repeat.kept()
+        kept.data, kept.live = data, True
         self._size += len(data) + repeat.weight
         while self._size > self._room:
             self.drop(next(iter(self._known)))
