@@ -70,7 +70,7 @@ async def test_a_caller_known_at_both_is_charged_for_what_it_spends_at_either() 
     one.concert.settle()
     air.carry()
 
-    assert other.spent() > 10
+    assert other.spent() > 5  # of 11; some of it has come back by now
     assert repr(one.concert) == "<Concert of 2, <Exchange one, 2 instances>>"
 
 
