@@ -14,7 +14,7 @@ import msgspec
 from faults.proxy import Proxy, proxied
 from faults.world import Process, World, world
 from histories.chronicle import Pass, Shown
-from histories.storm import APP, PATIENCE, SECURITY, Doing, Fault, Storm
+from histories.storm import APP, PATIENCE, SECURITY, VERUS, Doing, Fault, Storm
 from redis_servers import Server
 from signing import KEY, signed
 
@@ -231,7 +231,7 @@ async def crowd(folder: Path, redis: Server) -> AsyncIterator[Crowd]:
             own = folder / str(number)
             own.mkdir()
             more = MORE.format(issuer=issuer.process.url, redis=f"redis://127.0.0.1:{line.port}")
-            wanted: dict[str, Any] = {"security": SECURITY, "more": more}
+            wanted: dict[str, Any] = {"security": SECURITY, "verus": VERUS, "more": more}
             wanted["anonymous"] = '["public"]'
             wanted["beside"] = worlds[0].daemon if worlds else None
             worlds.append(await stack.enter_async_context(world(own, **wanted)))

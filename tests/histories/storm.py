@@ -37,6 +37,15 @@ enabled = false
 """
 SECURITY: Final = f'blocknotify_secret = "{NOTIFY}"'
 
+VERUS: Final = "max_response_size = 65536"
+KINDS: Final = (
+    "refuse hang headers cutoff gibberish empty overload warmup wrongid noid password forbidden "
+    "notfound shutdown gzip"
+)
+"""Faults of verusd, as the simulator names them."""
+MUCH: Final = {"slow": 0.3, "drip": 0.05, "flap": 0.1, "huge": 100_000.0}
+"""Those of which there may be more or less."""
+
 Call = tuple[str, tuple[Any, ...]]
 Fault = tuple[str, Callable[[], object]]
 Doing = Callable[[], Coroutine[Any, Any, None]]
@@ -46,7 +55,7 @@ class Storm:
     """Lets everything happen to a `World`, or to several that share a verusd.
 
     Args:
-        worlds: Gateways whose configuration holds `APP` and `SECURITY`.
+        worlds: Gateways whose configuration holds `APP`, `SECURITY` and `VERUS`.
         seed: What the plan follows from: each driver and each client throws dice of its own.
     """
 
@@ -211,15 +220,15 @@ class Storm:
 
     def _daemon_faults(self, _: random.Random) -> tuple[list[Fault], Callable[[], object]]:
         daemon = self.worlds[0].daemon
-        kinds = "refuse hang headers cutoff gibberish empty overload warmup wrongid noid shutdown"
-        found: list[Fault] = [(kind, partial(daemon.fault, kind)) for kind in kinds.split()]
+        found: list[Fault] = [(kind, partial(daemon.fault, kind)) for kind in KINDS.split()]
+        found += [(kind, partial(daemon.fault, kind, much)) for kind, much in MUCH.items()]
 
         def heal() -> None:
             daemon.clear()
             for world in self.worlds:
                 world.line.reset()  # who hung does not answer late
 
-        return [*found, ("slow", lambda: daemon.fault("slow", 0.3))], heal
+        return found, heal
 
     def _line_faults(self, dice: random.Random) -> tuple[list[Fault], Callable[[], object]]:
         line = dice.choice(self.worlds).line

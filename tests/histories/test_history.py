@@ -14,14 +14,15 @@ from faults.world import world
 from histories.chronicle import Chronicle
 from histories.crowd import SharedStorm, crowd
 from histories.invariants import CHECKS, SHARED, Check
-from histories.storm import MORE, SECURITY, Storm
+from histories.storm import MORE, SECURITY, VERUS, Storm
 from redis_servers import needs_redis, servers
 
 
 async def test_eleven_invariants_hold_of_a_random_history(tmp_path: Path) -> None:
     seed, seconds = plan("one gateway")
 
-    async with world(tmp_path, security=SECURITY, more=MORE, anonymous='["public"]') as made:
+    wanted = {"security": SECURITY, "verus": VERUS, "more": MORE, "anonymous": '["public"]'}
+    async with world(tmp_path, **wanted) as made:
         history = await Storm([made], seed).rage(seconds)
 
     check(history, CHECKS)
