@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import atexit
+import gc
 import getpass
 import os
 import secrets
@@ -159,13 +160,20 @@ def _serve(arguments: argparse.Namespace) -> int:
             serve(
                 app.application(gateway),
                 settings.server,
-                lambda url: print(f"verus-gateway listens on {url}", flush=True),
+                _listens,
                 beside=app.beside(gateway),
                 reload=gateway.reload,
                 reuse_port=siblings is not None,
             )
         )
     return DONE
+
+
+def _listens(url: str) -> None:
+    # What was made until now stays: the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
+    print(f"verus-gateway listens on {url}", flush=True)
 
 
 def _settings(arguments: argparse.Namespace) -> Config:
