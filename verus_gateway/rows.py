@@ -112,12 +112,15 @@ class Method:
             InvalidParams: wrong count, name or kind; the message names the parameter.
         """
         values = self._positions(given)
-        fewest = sum(param.required for param in self.params)
-        if not fewest <= len(values) <= len(self.params):
-            raise InvalidParams(f"{self.usage()}: {len(values)} parameters given")
+        count, most = len(values), len(self.params)
+        # What is required stands before what is not.
+        if count > most or (count < most and self.params[count].required):
+            raise InvalidParams(f"{self.usage()}: {count} parameters given")
         params = tuple(
-            self._read(position, param, value)
-            for position, (param, value) in enumerate(zip(self.params, values, strict=False))
+            [
+                self._read(position, param, value)
+                for position, (param, value) in enumerate(zip(self.params, values, strict=False))
+            ]
         )
         if self.accepts is not None and not self.accepts(params):
             raise InvalidParams(f"{self.name} is not offered with these parameters")

@@ -92,7 +92,11 @@ class Protocol(RequestHandler):
     @property
     def silent(self) -> bool:
         """Whether it is open and nothing was asked here yet."""
-        return self._request_count == 0 and self.transport is not None
+        return (
+            self._request_count == 0
+            and self._next_keepalive_close_time == self._unused  # the lane has answered nothing
+            and self.transport is not None
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, and give the first request's head its time."""
@@ -199,7 +203,7 @@ class Protocol(RequestHandler):
         self._patience[reason] = self._loop.call_later(seconds, then)
 
     def _no_head(self) -> None:
-        if self._request_count == 0 and self._next_keepalive_close_time == self._unused:
+        if self.silent:
             self._cut("head")
 
     def _cut(self, reason: str) -> None:
