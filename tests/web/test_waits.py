@@ -339,3 +339,16 @@ async def test_a_connection_that_only_the_lane_has_seen_is_not_cut_off(begin: Be
 
     assert said.count(b"HTTP/1.1 200 OK") == 3
     assert not door.wire.closed
+
+
+async def test_a_call_that_ends_with_the_loop_ends_its_connection(begin: Begin) -> None:
+    stack = await begin()
+    door = Door(stack)
+    await door.say(READ)
+
+    [flight] = stack.gateway.chain.pipeline._flights._flights.values()
+    flight.task.cancel()
+    await until(lambda: door.wire.closed)
+
+    assert bytes(door.wire.sent) == b""
+    assert nothing_is_left(stack)

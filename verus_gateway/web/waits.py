@@ -157,7 +157,7 @@ class _Wait:
     def _end(self, outcomes: Callable[[], Sequence[Outcome]]) -> None:
         try:
             close = self._tell(outcomes())
-        except asyncio.CancelledError:  # whatever was asked has cancelled itself
+        except asyncio.CancelledError:  # the loop ends
             close = True
         except Exception as error:  # noqa: BLE001  it is logged
             id = sane_id(self._headers) or new_id()
