@@ -31,6 +31,7 @@ class Held:
         self.ended = 0
         self.rows = (
             method("acme.read", summary="x", scope=PUBLIC, ttl=5, handler=self._answer),
+            method("acme.live", summary="x", scope=PUBLIC, retry=True, handler=self._answer),
             method("acme.write", summary="x", scope=PUBLIC, handler=self._answer),
         )
 
@@ -352,3 +353,38 @@ async def test_a_call_that_ends_with_the_loop_ends_its_connection(begin: Begin) 
 
     assert bytes(door.wire.sent) == b""
     assert nothing_is_left(stack)
+
+
+async def test_what_arrived_meanwhile_may_be_refused_at_once(begin: Begin, held: Held) -> None:
+    stack = await begin()
+    door = Door(stack)
+    await door.say(*[READ.replace(b"read", b"live")] * 21)
+
+    held.may_answer.set()
+    stack.gateway.limiter.inside += 100_000
+    said = await door.say()
+    stack.gateway.limiter.inside -= 100_000
+    await door.hang_up()
+
+    assert said.count(b"HTTP/1.1 200 OK") == 1
+    assert said.count(b"HTTP/1.1 503 Service Unavailable") == 20
+    assert nothing_is_left(stack)
+
+
+async def test_reading_that_aiohttp_has_stopped_is_not_begun_again_by_the_lane(
+    begin: Begin, held: Held
+) -> None:
+    stack = await begin()
+    door = Door(stack)
+    health = b"GET /health/live HTTP/1.1\r\nHost: gateway\r\nX: %b\r\n\r\n" % (b"y" * 400)
+    many = HELD // len(health) + 1
+
+    await door.say(READ, health * many)
+    paused = door.wire.paused
+    held.may_answer.set()
+    while (said := await door.say()).count(b"HTTP/1.1 200 OK") <= many:
+        assert not door.wire.closed
+    await door.hang_up()
+
+    assert (paused, door.wire.paused) == (True, False)
+    assert said.count(b"HTTP/1.1 200 OK") == many + 1
