@@ -64,6 +64,7 @@ BODIES: Final = [
     b'{"jsonrpc":"2.0","method":"acme.away"}',
     b'{"jsonrpc":"2.0","id":1,"method":"acme.constant"}',
     b'{"jsonrpc":"2.0","id":1,"method":"acme.long"}',
+    b'{"jsonrpc":"2.0","id":1,"method":"acme.gives_up"}',
     b'[{"jsonrpc":"2.0","id":1,"method":"acme.live"},' + CALL + b"]",
     b'[{"jsonrpc":"2.0","id":1,"method":"acme.long"},' + CALL + b"]",
     b'[{"jsonrpc":"2.0","id":1,"method":"acme.away"},{"id":2,"method":"acme.constant"},7]',
@@ -98,6 +99,11 @@ async def away(_: Daemon) -> Json:
     raise Refused("made up")
 
 
+async def gives_up(_: Daemon) -> Json:
+    """End as nobody should."""
+    raise asyncio.CancelledError
+
+
 ROWS: Final = (
     method("acme.live", summary="x", scope=PUBLIC, retry=True, handler=live),
     method("acme.write", summary="x", scope=PUBLIC, handler=live),
@@ -105,6 +111,7 @@ ROWS: Final = (
     method("acme.no", summary="x", scope=PUBLIC, ttl=FOREVER, handler=no),
     method("acme.away", summary="x", scope=PUBLIC, retry=True, handler=away),
     method("acme.constant", summary="x", scope=PUBLIC, ttl=5, fallback=Constant([]), handler=away),
+    method("acme.gives_up", summary="x", scope=PUBLIC, ttl=5, handler=gives_up),
 )
 
 
