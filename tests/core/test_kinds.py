@@ -117,6 +117,7 @@ def test_a_kind_refuses_what_it_does_not_say(kind: Kind, values: list[Any]) -> N
         (turned(HEIGHT, str), 5, "5"),
         (spelled(HEIGHT), "5", 5),
         (spelled(BOOLEAN), "false", False),
+        (spelled(BOOLEAN), "true", True),
         (AMOUNT, "1", 1),
         (AMOUNT, "0.10", Decimal("0.10")),
         (PAIR, {"txid": TXID, "vout": 0, "sequence": None}, {"txid": TXID, "vout": 0}),
@@ -184,6 +185,29 @@ def test_a_mismatch_says_what_was_expected_and_what_came(
         kind.read(value)
 
     assert str(caught.value) == message
+
+
+def test_texts_are_as_long_as_verusd_may_want_them() -> None:
+    kinds = (TEXT, HASH, HEIGHT_TEXT, ADDRESS, IDENTITY, CURRENCY)
+
+    assert [kind.schema["maxLength"] for kind in kinds] == [2_097_152, 64, 10, 256, 256, 256]
+
+
+def test_arrays_and_objects_hold_a_thousand_values_unless_said_otherwise() -> None:
+    assert array(BOOLEAN).schema["maxItems"] == 1_000
+    assert mapping(TEXT, BOOLEAN).schema["maxProperties"] == 1_000
+
+
+def test_a_flag_says_what_it_may_be_in_few_words() -> None:
+    assert FLAG.expected == "0 or 1 or true or false"
+
+
+def test_a_kind_stays_as_it_is() -> None:
+    kind: Any = HASH
+
+    with pytest.raises(AttributeError):
+        kind.read = str
+    assert not hasattr(kind, "__dict__")
 
 
 def test_a_mismatch_says_where_it_is() -> None:
