@@ -77,10 +77,9 @@ async def serve(
     Raises:
         OSError: an address cannot be listened on.
     """
-    stop = stop or Stop()
     listeners = (Listener(app, config.host, config.port), *beside)
     async with AsyncExitStack() as stack:
-        stack.enter_context(_signals(stop, reload))
+        stop = stack.enter_context(_turned_into(stop or Stop(), reload))
         ways = [listening(each, config, reuse_port=reuse_port) for each in listeners]
         public, *others = [await stack.enter_async_context(way) for way in ways]
         for url in others:
@@ -117,14 +116,15 @@ async def listening(
 
 
 @contextmanager
-def _signals(stop: Stop, reload: Callable[[], None] | None) -> Iterator[None]:
+def _turned_into(stop: Stop, reload: Callable[[], None] | None) -> Iterator[Stop]:
+    """Have signals turned into *stop*, and SIGHUP into *reload*, until the block ends."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop)
     if reload:
         loop.add_signal_handler(signal.SIGHUP, reload)
     try:
-        yield
+        yield stop
     finally:
         for number in (*SIGNALS, signal.SIGHUP):
             loop.remove_signal_handler(number)
