@@ -17,6 +17,8 @@ HIT: Final = Ask(CALL, SMALL_ANSWER)
 LARGE_HIT: Final = Ask(
     '{"jsonrpc":"2.0","id":1,"method":"getblock","params":["7"]}', answer(b"1", LARGE).decode()
 )
+OTHER_IDS: Final = Ask(CALL.replace('"id":1', '"id":%d'), "")
+"""The hit of a client that counts its ids up."""
 MISS: Final = Ask('{"jsonrpc":"2.0","id":1,"method":"getblockhash","params":[%d]}', SMALL_ANSWER)
 
 
@@ -27,6 +29,12 @@ def batch(calls: int) -> Ask:
         "[" + ",".join(answer(b"%d" % n, SMALL).decode() for n in range(calls)) + "]",
         calls=calls,
     )
+
+
+def other_batch(calls: int) -> Ask:
+    """Return a batch that is another one each time, by the id of its first call."""
+    fixed = batch(calls)
+    return fixed._replace(body=fixed.body.replace('"id":0', '"id":%d', 1), expected="")
 
 
 class Case(NamedTuple):
@@ -91,6 +99,12 @@ def cases(bearer: Contestant, token: str) -> list[Case]:
                 who.NGINX_OPEN: HIT,
                 who.VARNISH: HIT,
             },
+        ),
+        Case(
+            "other ids",
+            "the same with another id each time, as most clients ask, alone and in batches of 50",
+            "getblockcount",
+            {who.GATEWAY: OTHER_IDS, who.BATCHES: other_batch(50), who.BARE: OTHER_IDS},
         ),
         Case(
             "hit 20 kB",

@@ -1,5 +1,6 @@
 """Who runs: the gateway and its peers, each with what it takes to start it."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -202,6 +203,7 @@ def _written(told: Setting, name: str, text: str) -> Path:
 
 GATEWAY: Final = Contestant("gateway", "", gateway())
 ORDINARY: Final = Contestant("gateway, lane closed", "", gateway(server="express_lane = false"))
+BATCHES: Final = Contestant("gateway, in batches", "", gateway())
 AWAY: Final = Contestant("gateway without daemon", "", gateway())
 BARE: Final = Contestant("bare aiohttp", "", _script("bare.py"))
 RAW: Final = Contestant("raw uvloop protocol", "", _script("raw.py"))
@@ -236,7 +238,9 @@ def started(
         def start(contestant: Contestant, upstream: int, core: int | None) -> Running:
             told = Setting(folder, free_port(), upstream, method)
             command = contestant.command(told)
-            more = {"PYTHONPATH": str(SERVERS.parents[1]), **dict(contestant.more)}
+            given = dict(contestant.more)
+            paths = [str(SERVERS.parents[1]), *filter(None, [given.pop("PYTHONPATH", "")])]
+            more = {"PYTHONPATH": os.pathsep.join(paths), **given}
             return stack.enter_context(
                 Running(command, told.port, core=core, folder=folder, more=more)
             )

@@ -76,7 +76,33 @@ def growth(bench: Bench, progress: Progress) -> dict[str, list[tuple[int, float]
                 seconds=2,
             )
             entries.append((_entries(server), _round(server, HIT, bench).cpu))
-    return {"connections": connections, "batch size": sizes, "entries": entries}
+    methods = [(number, _with_methods(number, bench)) for number in (0, 1_000, 10_000)]
+    grown = {"connections": connections, "batch size": sizes, "entries": entries}
+    return {**grown, "further methods": methods}
+
+
+def _with_methods(number: int, bench: Bench) -> float:
+    """Return the CPU microseconds of a hit where a plugin declares so many methods more."""
+    place = bench.folder / f"methods-{number}"
+    (place / "many_methods-1.dist-info").mkdir(parents=True)
+    (place / "many_methods-1.dist-info" / "METADATA").write_text("Name: many-methods\nVersion: 1\n")
+    (place / "many_methods-1.dist-info" / "entry_points.txt").write_text(
+        "[verus_gateway.methods]\nmany = many_methods:rows\n"
+    )
+    (place / "many_methods.py").write_text(_ROWS.format(number=number))
+    many = who.GATEWAY._replace(more=(("PYTHONPATH", str(place)),))
+    with started([many], bench.folder, "getblockcount", core=bench.core, side=bench.side) as up:
+        _round(up[many.name], HIT, bench)
+        return _round(up[many.name], HIT, bench).cpu
+
+
+_ROWS: Final = """
+from verus_gateway.plugin import PUBLIC, method
+
+rows = tuple(
+    method(f"many.m{{n}}", summary="x", scope=PUBLIC, retry=True) for n in range({number})
+)
+"""
 
 
 def workers(bench: Bench, progress: Progress) -> dict[str, float]:
