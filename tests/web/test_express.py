@@ -542,6 +542,20 @@ async def test_which_credentials_are_taken_may_change_for_known_heads(doors: Doo
     assert doors.express.gateway.counts.by_lane == before
 
 
+async def test_a_connection_holds_on_to_small_requests_only(doors: Doors) -> None:
+    many = post(b"[" + b",".join([CALL] * 5) + b"]", JSON)
+    door = Door(doors.express)
+
+    await door.say(*[GOOD] * 6)
+    small = door.protocol.repeat
+    await door.say(*[many] * 6)
+    held = door.protocol.repeat
+    await door.hang_up()
+
+    assert small is not None
+    assert held is small
+
+
 async def test_what_a_connection_asked_before_is_not_known_to_others_rules(doors: Doors) -> None:
     stack = doors.express
     door = Door(stack)

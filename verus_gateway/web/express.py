@@ -104,7 +104,9 @@ class Lane:
         """See to it that the request in *data* is answered, if it is one for the lane; tell whether."""
         repeat = line.repeat
         if repeat is None or not repeat.live or data != repeat.data:
-            repeat = line.repeat = self._known(data)
+            repeat = self._known(data)
+            if repeat is not None and repeat.light:
+                line.repeat = repeat
         if repeat is not None and line.idle:
             if self._repeat(line, repeat):
                 return True

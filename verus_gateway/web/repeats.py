@@ -31,6 +31,8 @@ SHORT: Final = 1_024
 """Bytes of an answer that is kept as it is sent."""
 OVERHEAD: Final = 512
 """Bytes that a call of a remembered request takes beside its answer."""
+LIGHT: Final = 6_144
+"""Bytes of a request, with all that hangs on it, that a connection may hold on to."""
 FEW: Final = 16
 """Calls with changing ids that are remembered of one head."""
 ONCE: Final = 2_048
@@ -69,6 +71,7 @@ class Single:
     Attributes:
         data: Its bytes, where it is one of `Repeats`.
         live: Whether it is.
+        light: Whether it is small enough to be held elsewhere, too.
         head, cost, kind, weight: What the lane asks of it.
 
     Args:
@@ -96,13 +99,14 @@ class Single:
         "data",
         "head",
         "kind",
+        "light",
         "live",
         "weight",
     )
 
     def __init__(self, head: Head, known: Known, *, v2: bool) -> None:
         self.head = head
-        self.data, self.live = b"", False
+        self.data, self.live, self.light = b"", False, False
         self.cost = known.cost
         self.weight = OVERHEAD + 2 * SHORT
         self.kind: Kind = "cache"
@@ -214,6 +218,7 @@ class Batch:
         "cost",
         "data",
         "head",
+        "light",
         "live",
         "weight",
     )
@@ -222,7 +227,7 @@ class Batch:
 
     def __init__(self, head: Head, asks: Sequence[Ask], most: int) -> None:
         self.head = head
-        self.data, self.live = b"", False
+        self.data, self.live, self.light = b"", False, False
         self.cost = sum(ask.known.cost for ask in asks)
         self.weight = len(asks) * (OVERHEAD + SHORT)
         self._asks = asks
@@ -310,6 +315,7 @@ class Repeats:
             return
         kept = self._known[data] = repeat.kept()
         kept.data, kept.live = data, True
+        kept.light = len(data) + kept.weight <= LIGHT
         self._size += len(data) + repeat.weight
         while self._size > self._room:
             self.drop(next(iter(self._known)))
