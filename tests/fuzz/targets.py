@@ -17,7 +17,7 @@ from fuzz.reference import actual, expected, one_by_one
 from verus_gateway import forms, rpc
 from verus_gateway.errors import RpcError
 from verus_gateway.forms import Forms
-from verus_gateway.web import calls, express, heads, protocol, repeats
+from verus_gateway.web import calls, express, heads, protocol, repeats, waits
 from verus_gateway.web.heads import owed
 
 MAX_BATCH: Final = 5
@@ -120,7 +120,10 @@ TARGETS: Final = {
     "lanes": Target(
         lanes.doors,
         frozenset(
-            {str(each.__file__) for each in (express, heads, protocol, repeats, calls, forms)}
+            {
+                str(each.__file__)
+                for each in (waits, express, heads, protocol, repeats, calls, forms)
+            }
         ),
         HTTP + JSON,
         one_of=4,

@@ -131,6 +131,9 @@ MALFORMED = {
     "a header too long": http("POST / HTTP/1.1", b"X-A: " + b"a" * 20_000),
     "too many headers": http("POST / HTTP/1.1", *(b"X-%d: a" % n for n in range(2_000))),
     "a path too long": http(f"GET /{'a' * 20_000} HTTP/1.1"),
+    "no version": http("POST /"),
+    "a version of long ago": http("POST / HTTP/0.9"),
+    "a version of another form": http("POST / HTTP/2.0"),
     "another protocol": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a TLS hello": bytes.fromhex("16030100a5010000a10303") + b"\0" * 100,
 }

@@ -2,14 +2,18 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from aiohttp import encode_basic_auth, web
+from core.issuing import ISSUER, KEY, bearer
 from stack import StartStack
 from web.test_tokens import Serve, serve
 
+from verus_gateway import jwks
 from verus_gateway.config import AuthConfig, Secret, SecurityConfig
 
 __all__ = ["serve"]
@@ -20,8 +24,18 @@ SECRET = "a shared secret made up for this test"
 ST = Path(sys.executable).with_name("st")
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance",
-    "response_schema_conformance", "response_headers_conformance",
+    "response_schema_conformance", "response_headers_conformance", "unsupported_method",
+    "ignored_auth",
 )  # fmt: skip
+PHASES = {
+    "gateway": ("examples", "coverage", "fuzzing"),
+    "tokens": (
+        "examples",
+        "coverage",
+        "fuzzing",
+        "stateful",
+    ),  # a token is what another route takes
+}
 EXAMPLES = 12
 """Of each operation, in each phase that makes its own."""
 
@@ -30,7 +44,7 @@ async def held(folder: Path, url: str, tag: str, authorization: str) -> str:
     """Run schemathesis in *folder* against *url* for the operations of a tag; return what it says."""
     process = await asyncio.create_subprocess_exec(
         *(ST, "--no-color", "run", DOCUMENT, "--url", url, "--include-tag", tag),
-        *("--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES)),
+        *("--phases", ",".join(PHASES[tag]), "--max-examples", str(EXAMPLES)),
         *("--generation-deterministic", "--continue-on-failure"),
         *("--checks", ",".join(CHECKS)),
         *("--header", f"Authorization: {authorization}", "--warnings", "off"),
@@ -70,15 +84,21 @@ def offered(app: web.Application, *apart: str) -> set[tuple[str, str]]:
 async def test_the_gateways_routes_do_what_the_document_says(
     start: StartStack, tmp_path: Path
 ) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_bytes(jwks.published([KEY]))
     stack = await start(
         security=SecurityConfig(mode="development", blocknotify_secret=Secret(SECRET)),
-        auth=AuthConfig(anonymous_scopes=("public", "read", "admin")),
+        auth=AuthConfig(issuer=ISSUER, jwks_file=str(keys)),
     )
 
-    said = await held(tmp_path, stack.url, "gateway", "Basic dTpw")
+    said = await held(
+        tmp_path, stack.url, "gateway", bearer(KEY, time.time(), scope="public read admin")
+    )
 
     assert offered(stack.runner.app, "/chain/", "/admin/login") == described("gateway")
     assert "No issues found" in said
+    tokens: Any = stack.gateway.access.tokens
+    assert tokens.verified == 1, "the token is good"
     assert (await stack.post({"id": 1, "method": "getblockcount"})).status == 200
 
 
@@ -106,6 +126,7 @@ async def test_the_token_services_routes_do_what_the_document_says(
 
     assert offered(served.service.application()) == described("tokens")
     assert "No issues found" in said
+    assert "2 covered" in said
     assert await served.token()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from multidict import MultiMapping
 
 from verus_gateway.errors import (
@@ -37,6 +37,9 @@ SECURITY_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+
+VERSIONS: Final = (HttpVersion10, HttpVersion11)
+NO_HTTP: Final = "this is no HTTP/1.1 request"
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PREFIX: Final = secrets.token_hex(4)
@@ -111,18 +114,23 @@ def _translated(http: web.HTTPException) -> RpcError:
 
 
 def worded(handler: Below) -> Below:
-    """Return *handler*, with our own words for what aiohttp refuses before any middleware.
+    """Return *handler*, with our own words for what is refused before any middleware.
 
-    That is an ``Expect`` it does not know: its own answer would quote it, and it stumbles over
-    one that is no UTF-8.
+    That is an ``Expect`` that aiohttp does not know: its own answer would quote it, and it
+    stumbles over one that is no UTF-8. And it is a version in which no proxy would pass a
+    request on: aiohttp takes a line without any for HTTP/0.9, whatever the method.
     """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         expected = request.headers.get(hdrs.EXPECT)
-        if expected is None or expected.lower() == "100-continue":
+        if request.version not in VERSIONS:
+            error, status = InvalidRequest(NO_HTTP), HTTPStatus.BAD_REQUEST
+        elif expected is None or expected.lower() == "100-continue":
             return await handler(request)
-        error = InvalidRequest("the request expects what is not offered")
-        response = refusal(error, status=HTTPStatus.EXPECTATION_FAILED)
+        else:
+            error = InvalidRequest("the request expects what is not offered")
+            status = HTTPStatus.EXPECTATION_FAILED
+        response = refusal(error, status=status)
         response.force_close()
         return dressed(response)
 

@@ -24,7 +24,7 @@ from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
 from verus_gateway.web.express import LANE, Lane, Line
 from verus_gateway.web.heads import owed
 from verus_gateway.web.keys import ADDRESSES, COUNTS
-from verus_gateway.web.middleware import SECURITY_HEADERS, dressed, worded
+from verus_gateway.web.middleware import NO_HTTP, SECURITY_HEADERS, dressed, worded
 from verus_gateway.web.refusal import refusal
 from verus_gateway.web.repeats import Repeat
 
@@ -224,7 +224,7 @@ class Protocol(RequestHandler):
         """
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer has already been sent")
-        error: RpcError = InvalidRequest("this is no HTTP/1.1 request")
+        error: RpcError = InvalidRequest(NO_HTTP)
         if status >= 500:  # noqa: PLR2004  HTTP's border between their fault and ours
             self.log_exception("request failed", exc_info=exc)
             error = InternalError("internal error")
