@@ -157,6 +157,9 @@ def _keys_of(message: Any) -> int:
     return own + _inner_keys(message.params, 0)
 
 
+_HOLDERS: Final = (dict, list)  # `dict | list` would be made anew for each value
+
+
 def _inner_keys(value: Any, depth: int) -> int:
     if isinstance(value, dict):
         inner: Iterable[Any] = value.values()
@@ -168,7 +171,7 @@ def _inner_keys(value: Any, depth: int) -> int:
     if depth >= MAX_DEPTH:
         raise ParseError("nested too deeply")
     for each in inner:
-        if isinstance(each, dict | list):
+        if isinstance(each, _HOLDERS):
             keys += _inner_keys(each, depth + 1)
     return keys
 

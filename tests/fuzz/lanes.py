@@ -38,6 +38,8 @@ from verus_gateway.plugin import FOREVER, OBJECT, PUBLIC, READ, Daemon, Json, me
 CALM: Final = 40
 """Turns of the loop in which nothing happens on a connection, after which nothing will."""
 ENDLESS: Final = 1_000_000_000
+SLOWLY: Final = 1e-9
+"""Cost that comes back in a second: none that shows while anybody looks."""
 DAY: Final = 86_400.0
 SPLIT: Final = re.compile(b"([%b%b])" % (SETTLED, AT_ONCE))
 TIMED: Final = re.compile(rb'"(?:moved_seconds_ago|block_age)":[0-9.]+|# HELP .*', re.DOTALL)
@@ -176,9 +178,9 @@ async def lanes() -> AsyncIterator[Lanes]:
                         express_lane=open, max_batch=5, trusted_proxies=("203.0.113.0/24",)
                     ),
                     rates=RateLimitConfig(
-                        anonymous=AnonymousClass(rate=0.001, burst=ENDLESS),
-                        default=RateClass(rate=0.001, burst=ENDLESS),
-                        classes={"tight": RateClass(rate=0.001, burst=60)},
+                        anonymous=AnonymousClass(rate=SLOWLY, burst=ENDLESS),
+                        default=RateClass(rate=SLOWLY, burst=ENDLESS),
+                        classes={"tight": RateClass(rate=SLOWLY, burst=60)},
                     ),
                     auth=AuthConfig(
                         issuer=ISSUER,

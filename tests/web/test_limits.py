@@ -379,3 +379,27 @@ def test_the_lane_tells_a_quota_as_the_ordinary_way_does(cost: int, spent: int) 
     assert charged == (spent + cost <= 30)
     if charged:
         assert said == {"".join(f"{name}: {text}\r\n" for name, text in headers.items()).encode()}
+
+
+@pytest.mark.parametrize(("size", "cost"), [(8_000, 1), (8_192, 2), (100_000, 13)])
+async def test_a_large_body_costs_what_it_takes_to_read(
+    start: StartStack, size: int, cost: int
+) -> None:
+    stack = await start(rates=rates(burst=30))
+    body = b'{"id":1,"method":"getblockcount"}'.ljust(size)
+
+    replies = [await stack.post(body) for _ in range(30 // cost + 1)]
+
+    assert [reply.status for reply in replies] == [*[200] * (30 // cost), 429]
+    assert stack.gateway.counts.express == (max(0, 30 // cost - 2) if cost == 1 else 0)
+
+
+async def test_what_a_stranger_cannot_pay_for_is_not_read(start: StartStack) -> None:
+    stack = await start(rates=rates(burst=30))
+    brackets = b'{"id":1,"method":"getblockcount","params":[%b]}' % (b"[]," * 60_000 + b"[]")
+
+    first, second = [await stack.post(brackets) for _ in range(2)]
+
+    assert (first.status, first.body["error"]["code"]) == (200, -32602)
+    assert (second.status, second.body["error"]["code"]) == (429, -32003)
+    assert second.body["id"] is None, "its id was not read either"

@@ -9,6 +9,8 @@ from verus_gateway.auth import Caller, Headers
 from verus_gateway.errors import InvalidRequest, InvalidToken, RateLimited, RpcError
 from verus_gateway.web.keys import ADDRESSES, AUTHENTICATOR, LIMITER
 
+FREE_SIZE: Final = 8_192
+"""Bytes of a body; each time as many more cost as much as a call."""
 USED_UP: Final = "your allowance is used up for now"
 """What a caller over its rate is told."""
 
@@ -61,6 +63,22 @@ def turned_away(request: web.Request, error: RpcError) -> RpcError:
     """Charge *request*, which is refused as a whole, as a call; return what its sender is told."""
     wait = request.app[LIMITER].take(sender_of(request), address_of(request).group)
     return RateLimited(USED_UP, "rate", wait) if wait else error
+
+
+def charge_size(request: web.Request, size: int) -> None:
+    """Charge the sender of a large body for the work of reading it, before that is done.
+
+    A megabyte of brackets takes as long to read as a thousand calls take to answer.
+
+    Raises:
+        RateLimited: the allowance does not suffice.
+    """
+    cost = size // FREE_SIZE
+    if cost:
+        address = address_of(request).group
+        wait = request.app[LIMITER].take(sender_of(request), address, cost)
+        if wait:
+            raise RateLimited(USED_UP, "rate", wait)
 
 
 def sender_of(request: web.Request) -> Caller:

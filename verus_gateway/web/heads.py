@@ -12,6 +12,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from verus_gateway.auth import Authenticator, Headers, Recall
+from verus_gateway.web.callers import FREE_SIZE
 from verus_gateway.web.keys import Served
 from verus_gateway.web.middleware import sane_id
 
@@ -105,10 +106,12 @@ class Heads:
         served, headers = self._paths.get(request.raw_path), request.headers
         if served is None or not _is_plain(key, request):
             return None
-        own = sane_id(headers)
+        length, own = int(headers[hdrs.CONTENT_LENGTH]), sane_id(headers)
+        if length >= FREE_SIZE:
+            return None
         return Head(
             served,
-            int(headers[hdrs.CONTENT_LENGTH]),
+            length,
             headers,
             self._authenticator.memory_for(headers),
             ",".join(headers.getall(self._forwarded, ())) if self._forwarded else "",

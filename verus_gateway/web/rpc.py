@@ -17,7 +17,7 @@ from verus_gateway.errors import (
 )
 from verus_gateway.pipeline import UNKNOWN
 from verus_gateway.web.answers import pause, told
-from verus_gateway.web.callers import address_of, caller_of, sender_of, turned_away
+from verus_gateway.web.callers import address_of, caller_of, charge_size, sender_of, turned_away
 from verus_gateway.web.calls import UNTRACED, Visit, fetch_all, look_at
 from verus_gateway.web.express import LANE
 from verus_gateway.web.keys import CHAINS, COUNTS, LIMITER, LIMITS, Limits
@@ -43,6 +43,7 @@ async def endpoint(request: web.Request) -> web.StreamResponse:
     try:
         _check_media_type(request.headers)
         body = await _body(request, limits, address)
+        charge_size(request, len(body))
         message = served.forms.decode(body, limits.batch)
         caller = await caller_of(request, body)
     except RpcError as error:
