@@ -1,4 +1,5 @@
 import asyncio
+import math
 from contextlib import ExitStack, suppress
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
@@ -352,3 +353,16 @@ def test_rules_states_and_changes_stay_as_they_are(value: Any) -> None:
         with pytest.raises(FrozenInstanceError):
             setattr(value, field.name, 1)
     assert not hasattr(value, "__dict__")
+
+
+def test_it_tells_until_when_it_refuses_and_that_it_does_not(
+    breaker: Breaker, clock: FakeClock
+) -> None:
+    told = [breaker.refuses_until()]
+    open_it(breaker)
+    told.append(breaker.refuses_until())
+    clock.advance(60)
+    with breaker.guard():
+        told.append(breaker.refuses_until())
+
+    assert told == [-math.inf, 60.0, -math.inf]
