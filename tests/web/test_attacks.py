@@ -509,6 +509,32 @@ async def test_a_small_request_cannot_ask_for_more_than_a_batch_may_hold(
 # ---------------------------------------------------------------- every response
 
 
+async def test_no_route_can_be_put_into_a_foreign_page(start: StartStack) -> None:
+    stack = await start(
+        admin=AdminConfig(
+            password_hash=Secret(str(hashed("made up for tests", b"salt" * 4, ln=4)))
+        ),
+        security=SecurityConfig(
+            mode="development", blocknotify_secret=Secret("a secret made up for tests")
+        ),
+        rates=RateLimitConfig(enabled=False),
+    )
+    paths = {
+        route.resource.canonical.replace("{", "").replace("}", "")
+        for route in stack.runner.app.router.routes()
+        if route.resource is not None
+    }
+
+    for path in paths:
+        for verb in ("GET", "POST", "HEAD", "OPTIONS", "PUT"):
+            raw = await sent(stack, http(f"{verb} {path} HTTP/1.1", b"Connection: close", body=b""))
+            assert raw.headers["X-Frame-Options"] == "DENY", (verb, path)
+            assert "frame-ancestors 'none'" in raw.headers["Content-Security-Policy"], (verb, path)
+            assert raw.headers["X-Content-Type-Options"] == "nosniff", (verb, path)
+            assert raw.headers["Cache-Control"] == "no-store", (verb, path)
+    assert len(paths) >= 12
+
+
 async def test_every_kind_of_response_has_the_security_headers(start: StartStack) -> None:
     async def broken(_: Daemon) -> Json:
         raise ZeroDivisionError
