@@ -263,13 +263,13 @@ def _rules(verus: VerusConfig) -> Rules:
 def _http_daemon(verus: VerusConfig, gate: Gate, breaker: Breaker, mark: Mark | None) -> HttpDaemon:
     # What was let through goes out unless the breaker opened meanwhile, and a second time only
     # while it is closed: a trial call is one request, and nothing of an earlier time joins it.
-    way: Callable[..., AbstractAsyncContextManager[Transport]] = session
-    if verus.rpc_url.startswith("http:"):
-        way = partial(
-            sockets,
-            wanted=lambda: breaker.name != "open",
-            worthwhile=lambda: breaker.name == "closed",
-        )
+    plain = partial(
+        sockets,
+        wanted=lambda: breaker.name != "open",
+        worthwhile=lambda: breaker.name == "closed",
+    )
+    http = verus.rpc_url.startswith("http:")
+    way: Callable[..., AbstractAsyncContextManager[Transport]] = plain if http else session
     return HttpDaemon(
         partial(
             way,

@@ -48,6 +48,7 @@ async def test_all_are_told_of_what_is_listed_once_it_is_written() -> None:
     await way.begin()
     way.redis.broken = errors.ConnectionError("away")
     await made.put("jti:a", b"", 5)
+    assert not await made._settle_some()
     way.redis.broken = None
     way.redis.asked.clear()
 

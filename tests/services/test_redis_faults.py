@@ -50,10 +50,13 @@ async def test_r1_down_at_start(start: StartStack, redis: Servers) -> None:
 
     answer = await stack.call("getblockcount")
     health = (await stack.get("/health")).body
+    assert stack.gateway.store is not None
+    revoked = await stack.gateway.store.revoked()
     server.start()
     await eventually(lambda: alone(stack) == "", 5)
 
     assert answer["result"] == 20
+    assert revoked is None
     assert health["status"] == "degraded"
     assert "stands alone" in health["warnings"][0]
 
