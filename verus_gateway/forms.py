@@ -61,7 +61,7 @@ class Forms:
         """
         if body[:1] == b"[":
             return [self._read(text) for text in rpc.split(body, max_batch)]
-        return self.find(body) or rpc.decode(body)
+        return self.find(body) or rpc.decode(body, max_batch)
 
     def find(self, text: bytes) -> Call | None:
         """Return the call if its form is known; else remember that it came."""

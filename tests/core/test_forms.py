@@ -230,3 +230,11 @@ def test_a_handler_that_changes_its_parameters_changes_no_later_call() -> None:
         miss.params[0].append(2)
 
     assert seen == [[1]] * 4
+
+
+def test_a_batch_behind_white_space_has_no_more_calls_than_another() -> None:
+    batch = b"[" + b",".join([CALL % b"1"] * 3) + b"]"
+
+    for body in (batch, b" " + batch):
+        with pytest.raises(InvalidRequest, match="at most 2 calls"):
+            Forms().decode(body, 2)
