@@ -214,8 +214,11 @@ class Tip:
         if heard != self._heard and best != self._hash:
             return  # answered before the block that was announced meanwhile; the next look is due
         # Before anything else is awaited: what was kept under the old tip is old from now on.
+        same = best == self._hash
         self._turn_to(best)
-        self.sure_until = asked_at + self._lasts
+        until = asked_at + self._lasts
+        # An announcement may have come while this was asked: what was sure stays so.
+        self.sure_until = max(self.sure_until, until) if same else until
         if self.block is None or best != self.block.hash:
             await self._move(_block(decode(await self._daemon.call("getblockheader", best))))
 

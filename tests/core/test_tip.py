@@ -228,6 +228,37 @@ async def test_a_late_announcement_moves_nothing_back(tip: Tip, daemon: FakeDaem
     assert tip.generation == "a6"
 
 
+class Late(FakeDaemon):
+    """A daemon that announces its block while it is asked for it, and takes its time."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.tip: Tip | None = None
+
+    async def call(self, method: str, *params: Json) -> Raw:
+        if self.tip is not None:
+            self.clock.advance(4)
+            self.tip.announce("a6")
+            self.tip = None
+        return await super().call(method, *params)
+
+
+async def test_a_look_that_began_before_an_announcement_makes_it_no_less_sure(
+    clock: FakeClock,
+) -> None:
+    daemon = Late(clock)
+    tip = Tip(daemon, interval=1, patience=5, clock=clock)
+    show(daemon, "a5", 5, "a4")
+    await tip.poll()
+    show(daemon, "a6", 6, "a5")
+    daemon.tip = tip
+
+    await tip.poll()
+
+    assert (tip.generation, tip.sure_until) == ("a6", clock.now + 7)
+
+
 async def test_only_so_many_hashes_are_remembered(tip: Tip) -> None:
     for number in range(REMEMBERED + 1):
         tip.announce(f"h{number}")

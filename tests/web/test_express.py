@@ -347,12 +347,18 @@ async def test_heads_are_bounded(start: StartStack) -> None:
     lane = stack.runner.app[LANE]
     door = Door(stack)
 
-    for number in range(MOST + 5):
+    request = post(CALL, JSON, "X: 0")
+    await door.say(request, request, request)
+    (first,) = lane._heads._known.values()
+    hung = bool(first.blocks and first.tops)
+    for number in range(1, MOST + 5):
         request = post(CALL, JSON, f"X: {number}")
         await door.say(request, request)
     after = repr(lane)
 
     assert after == f"<Lane with {MOST} heads>"
+    assert hung
+    assert (first.blocks, first.tops, first.singles) == ({}, {}, {})
     assert len(lane._heads._once) <= MOST
 
 
@@ -477,6 +483,8 @@ def test_requests_are_remembered_from_their_second_time_on_within_their_room() -
     repeats = Repeats(room=5_000, once=3)
     kept: Any = SimpleNamespace(weight=1_000)
     kept.kept = lambda: kept
+    kept.shed = lambda: shed.append(1)
+    shed: list[int] = []
 
     for number in range(8):
         repeats.note(b"%d" % number, kept)
@@ -485,7 +493,11 @@ def test_requests_are_remembered_from_their_second_time_on_within_their_room() -
     repeats.note(b"x" * (LONGEST_REQUEST + 1), kept)
 
     assert [repeats.find(b"%d" % number) for number in (3, 4, 7)] == [None, kept, kept]
-    assert len(repeats) == 4
+    assert (len(repeats), len(shed)) == (4, 4)
+    repeats.note(b"7", kept)
+    repeats.clear()
+    repeats.drop(b"7")
+    assert (len(repeats), repeats._size) == (0, 0)
 
 
 async def test_a_head_is_never_learned_from_the_request_behind_it(doors: Doors) -> None:

@@ -84,7 +84,8 @@ class Heads:
 
     def clear(self) -> None:
         """Forget all."""
-        self._known.clear()
+        while self._known:
+            self._drop_oldest()
 
     def learn(self, key: bytes, request: web.Request) -> None:
         """Keep the head of *request*, which was sent as *key*, once it came twice."""
@@ -98,8 +99,14 @@ class Heads:
         head = self._read(key, request)
         if head is not None:
             if len(self._known) >= MOST:
-                del self._known[next(iter(self._known))]
+                self._drop_oldest()
             self._known[key] = head
+
+    def _drop_oldest(self) -> None:
+        """Forget one, and what hangs on it: a request that is remembered may hold on to it."""
+        head = self._known.pop(next(iter(self._known)))
+        for hung in (head.blocks, head.tops, head.singles):
+            hung.clear()
 
     def _read(self, key: bytes, request: web.Request) -> Head | None:
         """Return what is known of *request* if its bytes are *key* and nothing about it is special."""

@@ -33,7 +33,7 @@ OVERHEAD: Final = 512
 """Bytes that a call of a remembered request takes beside its answer."""
 LIGHT: Final = 6_144
 """Bytes of a request, with all that hangs on it, that a connection may hold on to."""
-FEW: Final = 16
+FEW: Final = 8
 """Calls with changing ids that are remembered of one head."""
 ONCE: Final = 2_048
 """Requests of which is remembered that they came."""
@@ -133,6 +133,12 @@ class Single:
     def kept(self) -> "Single":
         """Return one like it that keeps its id."""
         return Single(self.head, self._known, v2=self._v2).of(self._id)
+
+    def shed(self) -> None:
+        """Let go of all that is large: a connection may still hold on to it."""
+        self.data, self.live = b"", False
+        self._whole = self._stale = ()
+        self._at, self._degraded = math.nan, None
 
     def told(self, caller: Caller, now: float) -> Sequence[bytes] | None:
         """Return the rest of the response, from its length on, None where it is not at hand."""
@@ -241,6 +247,10 @@ class Batch:
         """Return itself: it is of one request only."""
         return self
 
+    def shed(self) -> None:
+        """Let go of all that is large: a connection may still hold on to it."""
+        self.data, self.live = b"", False
+
     def told(self, caller: Caller, now: float) -> Sequence[bytes] | None:
         """Return the rest of the response, from its length on, None where it is not at hand."""
         texts: list[bytes] = []
@@ -292,16 +302,15 @@ class Repeats:
 
     def clear(self) -> None:
         """Forget all."""
-        for repeat in self._known.values():
-            repeat.live = False
-        self._known.clear()
-        self._size = 0
+        while self._known:
+            self.drop(next(iter(self._known)))
 
     def drop(self, data: bytes) -> None:
         """Forget the request in *data*: what is known of it is no longer so."""
-        gone = self._known.pop(data)
-        gone.live = False
-        self._size -= len(data) + gone.weight
+        gone = self._known.pop(data, None)
+        if gone is not None:
+            gone.shed()
+            self._size -= len(data) + gone.weight
 
     def note(self, data: bytes, repeat: Repeat) -> None:
         """Keep the request in *data* if it came before."""
@@ -313,6 +322,7 @@ class Repeats:
                 self._once.clear()
             self._once.add(mark)
             return
+        self.drop(data)
         kept = self._known[data] = repeat.kept()
         kept.data, kept.live = data, True
         kept.light = len(data) + kept.weight <= LIGHT
