@@ -8,6 +8,7 @@ place the call reads as the same call with that other id.
 """
 
 import re
+from collections import OrderedDict
 from typing import Any, Final
 
 import msgspec
@@ -48,7 +49,7 @@ class Forms:
     """Reads request bodies as `rpc.decode` does, and remembers."""
 
     def __init__(self) -> None:
-        self._forms: dict[bytes, Form] = {}
+        self._forms: OrderedDict[bytes, Form] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._forms)
@@ -100,7 +101,7 @@ class Forms:
         if len(key) > LONGEST:
             return
         if len(self._forms) >= MOST:
-            del self._forms[next(iter(self._forms))]
+            self._forms.popitem(last=False)
         self._forms[key] = Form()
 
 

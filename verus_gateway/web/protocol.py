@@ -21,7 +21,7 @@ from aiohttp.web_protocol import RequestHandler
 from verus_gateway import rpc
 from verus_gateway.address import Addresses
 from verus_gateway.errors import InternalError, InvalidRequest, RpcError, Shed
-from verus_gateway.web.express import LANE, Lane, Line
+from verus_gateway.web.express import LANE, Lane
 from verus_gateway.web.heads import owed
 from verus_gateway.web.keys import ADDRESSES, COUNTS
 from verus_gateway.web.middleware import NO_HTTP, SECURITY_HEADERS, dressed, worded
@@ -66,8 +66,9 @@ class Protocol(RequestHandler):
         self._server = server
         self._patience: dict[str, asyncio.TimerHandle] = {}
         lane = server.lane if self.keepalive_timeout > 0 else None
-        self._take = _untaken if lane is None else lane.take
         self._owed = -1 if lane is None else 0
+        if lane is not None:
+            self._take = lane.take
         self._heard = True
         self.head = b""
         self.peer = self.group = ""
@@ -316,10 +317,6 @@ class Runner(web.AppRunner):
         addresses = self.app.get(ADDRESSES) or Addresses()
         made.group = lambda peer: addresses.client(peer).group
         return made
-
-
-def _untaken(_: Line, __: bytes) -> bool:
-    return False
 
 
 def _let_in(door: socket.socket) -> Iterator[socket.socket]:
