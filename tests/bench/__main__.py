@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 from bench import contestants, life, load, report
 from bench.cases import Bench, Measured, cases, measure
-from bench.contestants import Contestant, gateway
+from bench.contestants import Contestant, gateway, peer
 from bench.targets import verdicts
 
 from verus_gateway import jwks, tokens
@@ -42,7 +42,7 @@ def main() -> int:
             asked.rounds, asked.seconds, 0 if cores > 1 else None, 1 if cores > 1 else None, folder
         )
         measured: list[Measured] = []
-        for case in cases(_trusting(folder), _token(folder)):
+        for case in cases(_trusting(folder), _token(folder), asked.peer):
             if asked.only is None or case.name in asked.only:
                 measured.extend(measure(case, bench, _progress))
         found = _life(bench, asked.only, measured)
@@ -60,6 +60,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each contestant")
     parser.add_argument("--seconds", type=float, default=1.0, help="seconds of a round")
     parser.add_argument("--only", nargs="+", help="names of cases, or of: " + ", ".join(PARTS))
+    parser.add_argument(
+        "--peer",
+        action="append",
+        default=[],
+        metavar="NAME=COMMAND",
+        type=peer,
+        help="another contestant; {port}, {upstream} and {folder} in its command are filled in",
+    )
     parser.add_argument("--out", type=Path, default=Path(".bench"), help="where results go")
     return parser.parse_args()
 

@@ -1,6 +1,6 @@
 """What is measured: each case is asked of several contestants in turn, round by round."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -81,8 +81,26 @@ def _stub_gone(servers: dict[str, Running]) -> None:
     servers[who.STUB.name].stop()
 
 
-def cases(bearer: Contestant, token: str) -> list[Case]:
-    """Return the cases under load; *bearer* is the gateway that trusts the issuer of *token*."""
+def cases(bearer: Contestant, token: str, peers: Sequence[Contestant] = ()) -> list[Case]:
+    """Return the cases under load.
+
+    Args:
+        bearer: The gateway that trusts the issuer of *token*.
+        token: What its client shows.
+        peers: Further contestants for the single calls.
+    """
+    found = _cases(bearer, token)
+    for case, ask in zip(
+        [case for case in found if case.name in SINGLE], SINGLE.values(), strict=True
+    ):
+        case.asks.update(dict.fromkeys(peers, ask))
+    return found
+
+
+SINGLE: Final = {"hit": HIT, "hit 20 kB": LARGE_HIT, "miss": MISS}
+
+
+def _cases(bearer: Contestant, token: str) -> list[Case]:
     with_token = HIT._replace(token=token)
     return [
         Case(

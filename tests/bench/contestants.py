@@ -1,6 +1,7 @@
 """Who runs: the gateway and its peers, each with what it takes to start it."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -192,6 +193,33 @@ def gateway(*, server: str = "", auth: str = "") -> Callable[[Setting], list[str
         return [PYTHON, "-m", "verus_gateway", "serve", "--config", str(file)]
 
     return command
+
+
+def peer(text: str) -> Contestant:
+    """Return the contestant that *text* says, ``NAME=COMMAND``.
+
+    Args:
+        text: In the command ``{port}`` stands for where to listen, ``{upstream}`` for the port of
+            the fixed-answer daemon, ``{folder}`` for where it may write.
+
+    Raises:
+        ValueError: there is no name, no command, or another word in braces.
+    """
+    name, equals, command = text.partition("=")
+    if not (name and equals and command.strip()):
+        raise ValueError("a peer is NAME=COMMAND")
+
+    def filled(port: object, upstream: object, folder: object) -> list[str]:
+        try:
+            return [
+                word.format(port=port, upstream=upstream, folder=folder)
+                for word in shlex.split(command)
+            ]
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"nothing is known to fill in for {error}") from None
+
+    program, *_ = filled(0, 0, "")
+    return Contestant(name, program, lambda told: filled(told.port, told.upstream, told.folder))
 
 
 def _written(told: Setting, name: str, text: str) -> Path:

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from bench.cases import Measured
+from bench.cases import Measured, cases
+from bench.contestants import Setting, peer
 from bench.openloop import Order, measure
 from bench.report import judged, table
 from bench.targets import verdicts
@@ -45,6 +47,21 @@ def test_a_target_that_is_missed_is_said_plainly() -> None:
     assert reached["bytes per byte of cached answers"] is True
     assert reached["two workers over one"] is True
     assert reached["p99 over nginx's, open loop"] is False
+
+
+def test_a_peer_is_a_name_and_a_command_that_is_filled_in() -> None:
+    made = peer("mine=sh -c 'serve --listen {port} --to {upstream}'")
+    told = Setting(Path("/nowhere"), 1, 2, "getblockcount")
+
+    assert (made.name, made.missing) == ("mine", False)
+    assert made.command(told) == ["sh", "-c", "serve --listen 1 --to 2"]
+    assert {case.name for case in cases(made, "", [made]) if made in case.asks} >= {"hit", "miss"}
+
+
+@pytest.mark.parametrize("text", ["", "mine", "=sh", "mine= ", "mine=sh {prot}", "mine=sh {}"])
+def test_a_peer_that_cannot_be_filled_in_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"peer is|nothing is known"):
+        peer(text)
 
 
 @asynccontextmanager

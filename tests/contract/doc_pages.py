@@ -23,6 +23,8 @@ NOT_RUN = {
     "make setup": "is what installed this",
     "make bench": "takes minutes; a test holds its arithmetic and its client",
     'make bench ARGS="--only hit miss --rounds 5"': "takes minutes",
+    "make bench ARGS=\"--only hit --peer 'mine=my-server --port {port} "
+    "--daemon http://127.0.0.1:{upstream}'\"": "needs a server of the reader's own",
     "export VERUS_RPC_PASSWORD=...": "a shell's own; run() sets the variable",
     ".venv/bin/verus-gateway serve --config configs/gateway.toml": "runs until a signal",
     "python3 -m venv /opt/verus-gateway": "writes outside of the checkout",
