@@ -19,7 +19,8 @@ from verus_gateway.gate import Gate
 from verus_gateway.guard import GuardedDaemon
 from verus_gateway.health import Facts
 from verus_gateway.metrics import ChainCounts, Reading
-from verus_gateway.pipeline import Miss, Pipeline
+from verus_gateway.outcomes import Miss
+from verus_gateway.pipeline import Pipeline
 from verus_gateway.plugin import Json, Raw
 from verus_gateway.refresh import Refresher
 from verus_gateway.refresh import Rules as RefreshRules

@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-import math
 import secrets
 from collections.abc import Callable, Coroutine
 from copy import deepcopy
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -16,16 +15,15 @@ from verus_gateway.cache import Behind, Cache, Entry, Flight, Flights, Want
 from verus_gateway.containment import contained
 from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import AnswerTooLarge, DaemonUnavailable, InternalError, RpcError
-from verus_gateway.freshness import Ttl
 from verus_gateway.guard import Line
-from verus_gateway.plugin import Constant, Method, Params, Raw, Stale
+from verus_gateway.outcomes import Answer, Known, Miss
+from verus_gateway.plugin import Constant, Method, Raw, Stale
 from verus_gateway.registry import Registry
 from verus_gateway.rpc import Call
 from verus_gateway.tip import Tip
 
 log = logging.getLogger(__name__)
 
-Source: TypeAlias = Literal["daemon", "cache", "stale", "default"]
 Clock: TypeAlias = Callable[[], float]
 
 DISCOVER: Final = "rpc.discover"
@@ -35,78 +33,6 @@ GRACE: Final = 0.5
 be cancelled in the moment in which it is told that verusd did not answer."""
 UNKNOWN: Final = "unknown"
 """The label of calls that name no offered method."""
-
-
-class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A result, where it came from and how old it is.
-
-    Attributes:
-        value: The result's JSON text.
-        source: `daemon` and `cache` are fresh; `stale` and `default` are degraded.
-        age: Seconds since verusd gave it, where that matters: of a degraded answer that has one.
-    """
-
-    value: bytes
-    source: Source
-    age: float | None = None
-
-    @property
-    def degraded(self) -> bool:
-        """Whether the client must be told that verusd did not give this answer now."""
-        return self.source in {"stale", "default"}
-
-
-class Miss(msgspec.Struct, frozen=True, gc=False):
-    """A permitted call that memory cannot answer.
-
-    Attributes:
-        method: Its row.
-        params: As the row reads them.
-        key: Of the answer; empty where nothing is kept.
-        ttl: For how long an answer to these parameters is good.
-        favoured: Whether it goes before those of strangers.
-    """
-
-    method: Method
-    params: Params
-    key: bytes
-    ttl: Ttl
-    favoured: bool = False
-
-
-class Known(msgspec.Struct, eq=False):
-    """What is known of all calls that are equal but for their id.
-
-    Attributes:
-        miss: What any of them is where memory has no answer.
-        scope: What their caller must hold.
-        cost: Of each.
-        key: Of their answer.
-        at: Of the entry that was their fresh answer when it was last looked at; it is not held
-            here, where it would outlive its place in the cache.
-        turn: The tip's, then.
-        until: Until when it stays fresh unless there is another turn.
-        stale_at: Of the entry that stood in when there was no fresh one.
-        stale_turn: The tip's, then.
-        stale_state: What the breaker's state was.
-        stale_until: Until when it may stand in unless there is another turn or state.
-        hits: Where those are counted that memory answers; its user's to fill.
-        text: What they are told; its user's to fill.
-    """
-
-    miss: Miss
-    scope: str
-    cost: int
-    key: bytes
-    at: float = math.nan
-    turn: int = -1
-    until: float = -math.inf
-    stale_at: float = math.nan
-    stale_turn: int = -1
-    stale_state: Any = None
-    stale_until: float = -math.inf
-    hits: Any = None
-    text: Any = None
 
 
 class Refusing(Protocol):

@@ -19,7 +19,7 @@ from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from verus_gateway.config import TracingConfig
-from verus_gateway.pipeline import Answer
+from verus_gateway.outcomes import Answer
 from verus_gateway.tracing import CURRENT, Outcome, State
 
 QUEUE: Final = 2_048

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from verus_gateway.errors import RpcError
-from verus_gateway.pipeline import Answer
+from verus_gateway.outcomes import Answer
 
 Outcome: TypeAlias = Answer | RpcError
 State: TypeAlias = Callable[[], str]

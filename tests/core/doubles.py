@@ -10,7 +10,8 @@ from verus_gateway.auth import Caller
 from verus_gateway.cache import Cache
 from verus_gateway.dialect import Question, Verusd
 from verus_gateway.errors import RpcError
-from verus_gateway.pipeline import Answer, Miss, Pipeline
+from verus_gateway.outcomes import Answer, Miss
+from verus_gateway.pipeline import Pipeline
 from verus_gateway.plugin import (
     BROADCAST,
     FOREVER,

@@ -11,7 +11,7 @@ from verus_gateway import rpc
 from verus_gateway.auth import Caller
 from verus_gateway.errors import InvalidRequest, RpcError, ScopeMissing
 from verus_gateway.forms import LONGEST, MOST, Form, Forms
-from verus_gateway.pipeline import Answer, Miss
+from verus_gateway.outcomes import Answer, Miss
 from verus_gateway.plugin import Json
 from verus_gateway.rpc import Call
 from verus_gateway.testing import FakeDaemon

@@ -10,7 +10,8 @@ from verus_gateway.errors import (
     Refused,
     ScopeMissing,
 )
-from verus_gateway.pipeline import UNKNOWN, Answer
+from verus_gateway.outcomes import Answer
+from verus_gateway.pipeline import UNKNOWN
 from verus_gateway.plugin import PUBLIC
 from verus_gateway.rpc import Call
 from verus_gateway.testing import FakeDaemon

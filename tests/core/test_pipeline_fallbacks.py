@@ -17,7 +17,7 @@ from verus_gateway.errors import (
 )
 from verus_gateway.gate import Gate
 from verus_gateway.guard import GuardedDaemon
-from verus_gateway.pipeline import Answer, Miss
+from verus_gateway.outcomes import Answer, Miss
 from verus_gateway.rpc import Call
 from verus_gateway.testing import FakeClock, FakeDaemon
 

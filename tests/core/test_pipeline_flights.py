@@ -5,7 +5,7 @@ import pytest
 from core.doubles import Gateway, Held, fresh, turn
 
 from verus_gateway.errors import InvalidParams, OutcomeUnknown
-from verus_gateway.pipeline import Answer, Miss
+from verus_gateway.outcomes import Answer, Miss
 from verus_gateway.testing import FakeDaemon
 
 # ---------------------------------------------------------------- blocks and flights

@@ -11,7 +11,8 @@ from verus_gateway.breaker import Breaker, Rules
 from verus_gateway.cache import Cache
 from verus_gateway.dialect import Question
 from verus_gateway.errors import AnswerTooLarge, DaemonError, InternalError, InvalidParams, TimedOut
-from verus_gateway.pipeline import Answer, Pipeline
+from verus_gateway.outcomes import Answer
+from verus_gateway.pipeline import Pipeline
 from verus_gateway.plugin import (
     PUBLIC,
     TEXT,

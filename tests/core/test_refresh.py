@@ -7,7 +7,7 @@ import pytest
 
 from verus_gateway.errors import Refused
 from verus_gateway.freshness import Ttl
-from verus_gateway.pipeline import Miss
+from verus_gateway.outcomes import Miss
 from verus_gateway.plugin import FOREVER, MEMPOOL, PUBLIC, TIP, Method, method
 from verus_gateway.refresh import NOTED, Refresher, Rules
 

@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from verus_gateway import rpc
 from verus_gateway.errors import InternalError, RateLimited, RpcError, Shed
-from verus_gateway.pipeline import Answer
+from verus_gateway.outcomes import Answer
 from verus_gateway.web.calls import Looked, Outcome
 from verus_gateway.web.parts import Parts
 from verus_gateway.web.quotas import tell

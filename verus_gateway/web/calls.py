@@ -12,7 +12,8 @@ from verus_gateway import rpc
 from verus_gateway.auth import Caller
 from verus_gateway.errors import RateLimited, RpcError, Shed
 from verus_gateway.limits import Limiter
-from verus_gateway.pipeline import UNKNOWN, Answer, Miss
+from verus_gateway.outcomes import Answer, Miss
+from verus_gateway.pipeline import UNKNOWN
 from verus_gateway.tracing import Span, Trace
 from verus_gateway.web.callers import USED_UP
 from verus_gateway.web.keys import Served

@@ -25,7 +25,7 @@ from aiohttp import hdrs, web
 from aiohttp.helpers import rfc822_formatted_time
 
 from verus_gateway.errors import RpcError
-from verus_gateway.pipeline import Answer
+from verus_gateway.outcomes import Answer
 from verus_gateway.rpc import Call
 from verus_gateway.web.answers import SMALL, described, joined, marked, rendered, response, sent
 from verus_gateway.web.calls import Looked, Visit, Waiting, look, look_at

@@ -15,7 +15,7 @@ from verus_gateway.cache import Entry
 from verus_gateway.errors import RpcError
 from verus_gateway.forms import Form
 from verus_gateway.metrics import HttpCounts, Timings
-from verus_gateway.pipeline import Known, Source
+from verus_gateway.outcomes import Known, Source
 from verus_gateway.web.answers import SMALL, marked, sent
 from verus_gateway.web.heads import Head
 from verus_gateway.web.keys import Limits, Served

@@ -21,7 +21,7 @@ from verus_gateway.auth import Headers
 from verus_gateway.cache import Flight
 from verus_gateway.errors import DaemonUnavailable, RateLimited, RpcError, Shed
 from verus_gateway.limits import Places
-from verus_gateway.pipeline import Answer
+from verus_gateway.outcomes import Answer
 from verus_gateway.web.answers import marked, rendered, told
 from verus_gateway.web.calls import Looked, Outcome, Waiting, ended, fetch_all, turned_away
 from verus_gateway.web.cors import allow
