@@ -74,15 +74,8 @@ class Chain:
         )
         # The look at the tip has a place of its own, so that a full queue cannot hide a block.
         own = GuardedDaemon(self.http, self.breaker, Gate(1, 1), seen)
-        self.tip = Tip(
-            _TipLine(own), interval=verus.tip_poll_seconds, patience=TIP_TIMEOUT, chain=name
-        )
-        self.cache = Cache(
-            max_size=room,
-            max_entry_size=min(kept.max_entry_size, room),
-            tip_max_age=kept.tip_max_age,
-            forever=kept.default_ttl,
-        )
+        self.tip = _tip(name, verus, own)
+        self.cache = _cache(kept, room)
         self.refresher = Refresher[Miss](_refreshes(kept), self._ask_ahead, self._idle)
         self.pipeline = Pipeline(
             methods,
@@ -247,6 +240,20 @@ class _TipLine:
         """Ask once; the next poll is the retry."""
         deadline = asyncio.get_running_loop().time() + TIP_TIMEOUT
         return await self._daemon.ask(Question(method, params, retry=True, deadline=deadline))
+
+
+def _tip(name: str, verus: VerusConfig, daemon: GuardedDaemon) -> Tip:
+    every = verus.tip_poll_seconds
+    return Tip(_TipLine(daemon), interval=every, patience=TIP_TIMEOUT, chain=name)
+
+
+def _cache(kept: CacheConfig, room: int) -> Cache:
+    return Cache(
+        max_size=room,
+        max_entry_size=min(kept.max_entry_size, room),
+        tip_max_age=kept.tip_max_age,
+        forever=kept.default_ttl,
+    )
 
 
 def _refreshes(kept: CacheConfig) -> RefreshRules:
